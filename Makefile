@@ -1,0 +1,50 @@
+# Every target makes its own virtual environment: `make test` is enough on a machine with Python 3.11.
+.DEFAULT_GOAL := check
+.PHONY: venv test demo check format format-check lint types imports proto proto-check wheel-smoke bench
+
+# Paths that exist and hold Python; the list is computed so that a tree in the making can be checked.
+TYPED := $(foreach dir,runtime sdk coordinator tests benchmarks examples,$(if $(shell find $(dir) -name '*.py' 2>/dev/null | head -n 1),$(dir)))
+STAMP := .venv/.installed
+PYTEST_ARGS ?=
+
+venv: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@.ci/make-venv .venv '.[dev]'
+	@touch $@
+
+test: venv
+	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+demo: venv
+	.venv/bin/python examples/demo/demo.py
+
+check: format-check lint types imports proto-check test
+
+format: venv
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+format-check: venv
+	.venv/bin/ruff format --check .
+
+lint: venv
+	.venv/bin/ruff check .
+
+types: venv
+	.venv/bin/mypy $(TYPED) .ci/*.py
+
+imports: venv
+	.venv/bin/lint-imports
+
+proto: venv
+	.venv/bin/python .ci/generate_proto.py
+
+proto-check: venv
+	.venv/bin/python .ci/generate_proto.py --check
+
+wheel-smoke: venv
+	.ci/wheel-smoke
+
+bench: venv
+	.venv/bin/python -m benchmarks

@@ -1,0 +1,1 @@
+"""The deterministic asyncio loop that bodies run on; it performs no real I/O."""

@@ -1,0 +1,1 @@
+"""Perdure: ordinary async Python that survives crashes."""
