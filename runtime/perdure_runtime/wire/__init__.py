@@ -1,1 +1,1 @@
-"""Core values to protocol messages and back: the only place that speaks protobuf."""
+"""The wire: one subpackage per version of the protocol. Only here may protobuf messages be seen."""

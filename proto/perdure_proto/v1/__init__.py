@@ -1,0 +1,1 @@
+"""Generated code of the protocol perdure.v1; `make proto` writes it."""

@@ -1,0 +1,336 @@
+from . import common_pb2 as _common_pb2
+from . import journal_pb2 as _journal_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class IdPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ID_POLICY_UNSPECIFIED: _ClassVar[IdPolicy]
+    ID_POLICY_ATTACH: _ClassVar[IdPolicy]
+    ID_POLICY_REJECT: _ClassVar[IdPolicy]
+
+class ControlOperation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONTROL_OPERATION_UNSPECIFIED: _ClassVar[ControlOperation]
+    CONTROL_OPERATION_CANCEL: _ClassVar[ControlOperation]
+    CONTROL_OPERATION_RETRY: _ClassVar[ControlOperation]
+    CONTROL_OPERATION_PAUSE: _ClassVar[ControlOperation]
+    CONTROL_OPERATION_RESUME: _ClassVar[ControlOperation]
+    CONTROL_OPERATION_DELETE: _ClassVar[ControlOperation]
+ID_POLICY_UNSPECIFIED: IdPolicy
+ID_POLICY_ATTACH: IdPolicy
+ID_POLICY_REJECT: IdPolicy
+CONTROL_OPERATION_UNSPECIFIED: ControlOperation
+CONTROL_OPERATION_CANCEL: ControlOperation
+CONTROL_OPERATION_RETRY: ControlOperation
+CONTROL_OPERATION_PAUSE: ControlOperation
+CONTROL_OPERATION_RESUME: ControlOperation
+CONTROL_OPERATION_DELETE: ControlOperation
+
+class StartRequest(_message.Message):
+    __slots__ = ("namespace", "request_id", "id", "target", "input", "options", "id_policy", "trace")
+    class TraceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    ID_POLICY_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    request_id: str
+    id: str
+    target: _common_pb2.Target
+    input: _common_pb2.Payload
+    options: _common_pb2.StartOptions
+    id_policy: IdPolicy
+    trace: _containers.ScalarMap[str, str]
+    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., id: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., id_policy: _Optional[_Union[IdPolicy, str]] = ..., trace: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class StartReply(_message.Message):
+    __slots__ = ("id", "run", "created")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    run: int
+    created: bool
+    def __init__(self, id: _Optional[str] = ..., run: _Optional[int] = ..., created: bool = ...) -> None: ...
+
+class StartBatchRequest(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[StartRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[StartRequest, _Mapping]]] = ...) -> None: ...
+
+class StartBatchReply(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[StartResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[StartResult, _Mapping]]] = ...) -> None: ...
+
+class StartResult(_message.Message):
+    __slots__ = ("reply", "error")
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    reply: StartReply
+    error: _common_pb2.ErrorDetail
+    def __init__(self, reply: _Optional[_Union[StartReply, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ErrorDetail, _Mapping]] = ...) -> None: ...
+
+class DescribeRequest(_message.Message):
+    __slots__ = ("namespace", "id")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    id: str
+    def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ...) -> None: ...
+
+class Description(_message.Message):
+    __slots__ = ("id", "namespace", "target", "kind", "status", "run", "attempt", "priority", "created_ms", "started_ms", "ended_ms", "version", "worker", "journal_length", "waiting_for", "error", "detail", "progress", "parent_id")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    CREATED_MS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_MS_FIELD_NUMBER: _ClassVar[int]
+    ENDED_MS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FOR_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    namespace: str
+    target: _common_pb2.Target
+    kind: str
+    status: _common_pb2.Status
+    run: int
+    attempt: int
+    priority: int
+    created_ms: int
+    started_ms: int
+    ended_ms: int
+    version: str
+    worker: str
+    journal_length: int
+    waiting_for: _containers.RepeatedScalarFieldContainer[str]
+    error: str
+    detail: str
+    progress: _common_pb2.Progress
+    parent_id: str
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., kind: _Optional[str] = ..., status: _Optional[_Union[_common_pb2.Status, str]] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., priority: _Optional[int] = ..., created_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., version: _Optional[str] = ..., worker: _Optional[str] = ..., journal_length: _Optional[int] = ..., waiting_for: _Optional[_Iterable[str]] = ..., error: _Optional[str] = ..., detail: _Optional[str] = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., parent_id: _Optional[str] = ...) -> None: ...
+
+class WaitRequest(_message.Message):
+    __slots__ = ("namespace", "id")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    id: str
+    def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ...) -> None: ...
+
+class WaitReply(_message.Message):
+    __slots__ = ("outcome", "keepalive")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    KEEPALIVE_FIELD_NUMBER: _ClassVar[int]
+    outcome: Outcome
+    keepalive: Keepalive
+    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., keepalive: _Optional[_Union[Keepalive, _Mapping]] = ...) -> None: ...
+
+class Keepalive(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ("id", "status", "reason", "result_json", "result", "failure")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    status: _common_pb2.Status
+    reason: str
+    result_json: bytes
+    result: _common_pb2.Payload
+    failure: _common_pb2.Failure
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_common_pb2.Status, str]] = ..., reason: _Optional[str] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ...) -> None: ...
+
+class ListRequest(_message.Message):
+    __slots__ = ("namespace", "statuses", "service", "method", "id_prefix", "parent_id", "limit", "cursor")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    STATUSES_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    statuses: _containers.RepeatedScalarFieldContainer[_common_pb2.Status]
+    service: str
+    method: str
+    id_prefix: str
+    parent_id: str
+    limit: int
+    cursor: str
+    def __init__(self, namespace: _Optional[str] = ..., statuses: _Optional[_Iterable[_Union[_common_pb2.Status, str]]] = ..., service: _Optional[str] = ..., method: _Optional[str] = ..., id_prefix: _Optional[str] = ..., parent_id: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class ListReply(_message.Message):
+    __slots__ = ("items", "next_cursor")
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[Description]
+    next_cursor: str
+    def __init__(self, items: _Optional[_Iterable[_Union[Description, _Mapping]]] = ..., next_cursor: _Optional[str] = ...) -> None: ...
+
+class HistoryRequest(_message.Message):
+    __slots__ = ("namespace", "id", "from_index", "follow")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_INDEX_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    id: str
+    from_index: int
+    follow: bool
+    def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ..., from_index: _Optional[int] = ..., follow: bool = ...) -> None: ...
+
+class HistoryPage(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[_journal_pb2.Entry]
+    def __init__(self, entries: _Optional[_Iterable[_Union[_journal_pb2.Entry, _Mapping]]] = ...) -> None: ...
+
+class ControlRequest(_message.Message):
+    __slots__ = ("namespace", "request_id", "operation", "ids", "reason", "input", "grace_ms")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    GRACE_MS_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    request_id: str
+    operation: ControlOperation
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    input: _common_pb2.Payload
+    grace_ms: int
+    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., operation: _Optional[_Union[ControlOperation, str]] = ..., ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., grace_ms: _Optional[int] = ...) -> None: ...
+
+class ControlReply(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[ControlResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[ControlResult, _Mapping]]] = ...) -> None: ...
+
+class ControlResult(_message.Message):
+    __slots__ = ("id", "effect", "error_code", "error_message")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    effect: bool
+    error_code: str
+    error_message: str
+    def __init__(self, id: _Optional[str] = ..., effect: bool = ..., error_code: _Optional[str] = ..., error_message: _Optional[str] = ...) -> None: ...
+
+class ReadStateRequest(_message.Message):
+    __slots__ = ("namespace", "id")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    id: str
+    def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ...) -> None: ...
+
+class ReadStateReply(_message.Message):
+    __slots__ = ("values",)
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _common_pb2.Payload
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.MessageMap[str, _common_pb2.Payload]
+    def __init__(self, values: _Optional[_Mapping[str, _common_pb2.Payload]] = ...) -> None: ...
+
+class ClientFrame(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[ClientRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[ClientRequest, _Mapping]]] = ...) -> None: ...
+
+class ClientRequest(_message.Message):
+    __slots__ = ("number", "start", "wait", "describe", "list", "control", "read_state", "abandon")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    DESCRIBE_FIELD_NUMBER: _ClassVar[int]
+    LIST_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    READ_STATE_FIELD_NUMBER: _ClassVar[int]
+    ABANDON_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    start: StartRequest
+    wait: WaitRequest
+    describe: DescribeRequest
+    list: ListRequest
+    control: ControlRequest
+    read_state: ReadStateRequest
+    abandon: Abandon
+    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., describe: _Optional[_Union[DescribeRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., control: _Optional[_Union[ControlRequest, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateRequest, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ...) -> None: ...
+
+class Abandon(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ClientReplyFrame(_message.Message):
+    __slots__ = ("replies",)
+    REPLIES_FIELD_NUMBER: _ClassVar[int]
+    replies: _containers.RepeatedCompositeFieldContainer[ClientReply]
+    def __init__(self, replies: _Optional[_Iterable[_Union[ClientReply, _Mapping]]] = ...) -> None: ...
+
+class ClientReply(_message.Message):
+    __slots__ = ("number", "start", "outcome", "description", "list", "control", "read_state", "error")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    LIST_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    READ_STATE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    start: StartReply
+    outcome: Outcome
+    description: Description
+    list: ListReply
+    control: ControlReply
+    read_state: ReadStateReply
+    error: _common_pb2.ErrorDetail
+    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartReply, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., control: _Optional[_Union[ControlReply, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateReply, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ErrorDetail, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,303 @@
+from . import common_pb2 as _common_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Entry(_message.Message):
+    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "call_completed", "timer_fired", "execution_created", "execution_ended", "execution_retried", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    STEP_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    STEP_FAILED_FIELD_NUMBER: _ClassVar[int]
+    CALL_ISSUED_FIELD_NUMBER: _ClassVar[int]
+    TIMER_STARTED_FIELD_NUMBER: _ClassVar[int]
+    BRANCH_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_REUSED_FIELD_NUMBER: _ClassVar[int]
+    STATE_WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    CALL_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    TIMER_FIRED_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_CREATED_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ENDED_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_RETRIED_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_STARTED_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_ENDED_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    time_ms: int
+    step_completed: StepCompleted
+    step_failed: StepFailed
+    call_issued: CallIssued
+    timer_started: TimerStarted
+    branch_completed: BranchCompleted
+    command_reused: CommandReused
+    state_written: StateWritten
+    call_completed: CallCompleted
+    timer_fired: TimerFired
+    execution_created: ExecutionCreated
+    execution_ended: ExecutionEnded
+    execution_retried: ExecutionRetried
+    attempt_started: AttemptStarted
+    attempt_ended: AttemptEnded
+    attempt_timed_out: AttemptTimedOut
+    cancel_requested: CancelRequested
+    paused: Paused
+    resumed: Resumed
+    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
+
+class StateWrite(_message.Message):
+    __slots__ = ("key", "json", "payload")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    json: bytes
+    payload: _common_pb2.Payload
+    def __init__(self, key: _Optional[str] = ..., json: _Optional[bytes] = ..., payload: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+
+class StepCompleted(_message.Message):
+    __slots__ = ("path", "name", "digest", "key", "result_json", "result", "failure", "tries", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    TRIES_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    name: str
+    digest: bytes
+    key: bytes
+    result_json: bytes
+    result: _common_pb2.Payload
+    failure: _common_pb2.Failure
+    tries: int
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., tries: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class StepFailed(_message.Message):
+    __slots__ = ("path", "name", "digest", "key", "failure", "tries", "delay_ms", "due_ms", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    TRIES_FIELD_NUMBER: _ClassVar[int]
+    DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    DUE_MS_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    name: str
+    digest: bytes
+    key: bytes
+    failure: _common_pb2.Failure
+    tries: int
+    delay_ms: int
+    due_ms: int
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., tries: _Optional[int] = ..., delay_ms: _Optional[int] = ..., due_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class CallIssued(_message.Message):
+    __slots__ = ("path", "target", "input", "key", "child_id", "timeout_ms", "retry", "handler_retry", "detached", "delay_ms", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    CHILD_ID_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    HANDLER_RETRY_FIELD_NUMBER: _ClassVar[int]
+    DETACHED_FIELD_NUMBER: _ClassVar[int]
+    DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    target: _common_pb2.Target
+    input: _common_pb2.Payload
+    key: bytes
+    child_id: str
+    timeout_ms: int
+    retry: _common_pb2.Retry
+    handler_retry: _common_pb2.Retry
+    detached: bool
+    delay_ms: int
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key: _Optional[bytes] = ..., child_id: _Optional[str] = ..., timeout_ms: _Optional[int] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., handler_retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., detached: bool = ..., delay_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class CallCompleted(_message.Message):
+    __slots__ = ("path", "attempt", "result_json", "result", "failure")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    attempt: int
+    result_json: bytes
+    result: _common_pb2.Payload
+    failure: _common_pb2.Failure
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ...) -> None: ...
+
+class TimerStarted(_message.Message):
+    __slots__ = ("path", "delay_ms", "due_ms", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    DUE_MS_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    delay_ms: int
+    due_ms: int
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., delay_ms: _Optional[int] = ..., due_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class TimerFired(_message.Message):
+    __slots__ = ("path", "attempt")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    attempt: int
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
+
+class BranchCompleted(_message.Message):
+    __slots__ = ("path", "name", "digest", "key", "result_json", "result", "failure", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    name: str
+    digest: bytes
+    key: bytes
+    result_json: bytes
+    result: _common_pb2.Payload
+    failure: _common_pb2.Failure
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class CommandReused(_message.Message):
+    __slots__ = ("path", "kind", "name", "digest", "key", "source_index", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    kind: str
+    name: str
+    digest: bytes
+    key: bytes
+    source_index: int
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., source_index: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class StateWritten(_message.Message):
+    __slots__ = ("writes",)
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class ExecutionCreated(_message.Message):
+    __slots__ = ("target", "input", "key_base", "run", "options", "parent", "trace", "journal_version")
+    class TraceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    KEY_BASE_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    target: _common_pb2.Target
+    input: _common_pb2.Payload
+    key_base: bytes
+    run: int
+    options: _common_pb2.StartOptions
+    parent: _common_pb2.ParentLink
+    trace: _containers.ScalarMap[str, str]
+    journal_version: int
+    def __init__(self, target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key_base: _Optional[bytes] = ..., run: _Optional[int] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., parent: _Optional[_Union[_common_pb2.ParentLink, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ..., journal_version: _Optional[int] = ...) -> None: ...
+
+class ExecutionEnded(_message.Message):
+    __slots__ = ("status", "result_json", "result", "failure", "writes")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    status: _common_pb2.Status
+    result_json: bytes
+    result: _common_pb2.Payload
+    failure: _common_pb2.Failure
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, status: _Optional[_Union[_common_pb2.Status, str]] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class ExecutionRetried(_message.Message):
+    __slots__ = ("input",)
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    input: _common_pb2.Payload
+    def __init__(self, input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+
+class AttemptStarted(_message.Message):
+    __slots__ = ("attempt", "retry", "timeout_ms", "build_id")
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    retry: _common_pb2.Retry
+    timeout_ms: int
+    build_id: str
+    def __init__(self, attempt: _Optional[int] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., build_id: _Optional[str] = ...) -> None: ...
+
+class AttemptEnded(_message.Message):
+    __slots__ = ("attempt", "failure", "next_ms", "writes")
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_MS_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    failure: _common_pb2.Failure
+    next_ms: int
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, attempt: _Optional[int] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., next_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class AttemptTimedOut(_message.Message):
+    __slots__ = ("attempt",)
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    def __init__(self, attempt: _Optional[int] = ...) -> None: ...
+
+class CancelRequested(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class Paused(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class Resumed(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
