@@ -1,0 +1,112 @@
+"""What a decision asks the shell to do, once the commit that covers it is on disk.
+
+Plain values: the engine has one function per effect. `Decision.entries` and row changes are
+written; timers and messages to other executions become part of the same commit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from perdure_runtime.core.client import Outcome
+from perdure_runtime.core.entries import CallIssued, Entry
+from perdure_runtime.core.ids import ExecutionKey, ParentLink
+from perdure_runtime.core.messages import Ack
+from perdure_runtime.core.payload import Failure, Payload
+from perdure_runtime.core.rows import TimerKind
+
+
+class StartChild(Struct, frozen=True):
+    """Create the child of a call."""
+
+    parent: ParentLink
+    call: CallIssued
+
+
+class CancelChild(Struct, frozen=True):
+    """Ask a child to cancel: nobody awaits it any more."""
+
+    child: ExecutionKey
+    reason: str
+
+
+class CompleteCall(Struct, frozen=True):
+    """Tell the parent how its call ended."""
+
+    parent: ParentLink
+    result: Payload | None
+    failure: Failure | None
+
+
+class SetTimer(Struct, frozen=True):
+    """A durable timer."""
+
+    kind: TimerKind
+    path: str
+    due_ms: int
+
+
+class ClearTimer(Struct, frozen=True):
+    """Forget a timer that nobody needs."""
+
+    kind: TimerKind
+    path: str = ""
+
+
+class ClearTimers(Struct, frozen=True):
+    """Forget every timer of the execution."""
+
+
+class Acknowledge(Struct, frozen=True):
+    """Tell the lease holder that its commands are recorded."""
+
+    ack: Ack
+
+
+class Deliver(Struct, frozen=True):
+    """Tell the lease holder of the entry at this position of the decision."""
+
+    position: int
+
+
+class EndLease(Struct, frozen=True):
+    """The lease is over; the worker tears the body down."""
+
+    epoch: int
+    reason: str
+
+
+class Enqueue(Struct, frozen=True):
+    """The execution wants a worker."""
+
+
+class Ended(Struct, frozen=True):
+    """The execution has its outcome; wake those who wait for it."""
+
+    outcome: Outcome
+
+
+Effect = (
+    StartChild
+    | CancelChild
+    | CompleteCall
+    | SetTimer
+    | ClearTimer
+    | ClearTimers
+    | Acknowledge
+    | Deliver
+    | EndLease
+    | Enqueue
+    | Ended
+)
+
+
+class Decision(Struct):
+    """What a request does: entries for the journal, changes of the row, effects, a reply."""
+
+    entries: list[Entry] = []
+    changes: dict[str, Any] = {}
+    effects: list[Effect] = []
+    reply: Any = None

@@ -1,0 +1,106 @@
+"""What a journal holds: one small file per kind of entry.
+
+An entry is a command that a worker issued, a completion, or a signal. `Recorded` is an entry with
+its place and time in one journal. Entries are plain values; what they do to the coordinator's
+state is in `perdure_runtime.core.execution`, what they do to a replay in `...core.machine`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from perdure_runtime.core.entries.attempt import AttemptEnded, AttemptStarted, AttemptTimedOut
+from perdure_runtime.core.entries.branch import BranchCompleted
+from perdure_runtime.core.entries.call import CallCompleted, CallIssued, Target
+from perdure_runtime.core.entries.execution import (
+    ExecutionCreated,
+    ExecutionEnded,
+    ExecutionRetried,
+    StartOptions,
+)
+from perdure_runtime.core.entries.reuse import CommandReused
+from perdure_runtime.core.entries.signal import CancelRequested, Paused, Resumed
+from perdure_runtime.core.entries.state import StateWrite, StateWritten
+from perdure_runtime.core.entries.step import StepCompleted, StepFailed
+from perdure_runtime.core.entries.timer import TimerFired, TimerStarted
+
+Command = (
+    StepCompleted
+    | StepFailed
+    | CallIssued
+    | TimerStarted
+    | BranchCompleted
+    | CommandReused
+    | StateWritten
+)
+"""What workers append."""
+
+Entry = (
+    Command
+    | ExecutionCreated
+    | ExecutionEnded
+    | ExecutionRetried
+    | AttemptStarted
+    | AttemptEnded
+    | AttemptTimedOut
+    | CallCompleted
+    | TimerFired
+    | CancelRequested
+    | Paused
+    | Resumed
+)
+
+COMMANDS: Final = (
+    StepCompleted,
+    StepFailed,
+    CallIssued,
+    TimerStarted,
+    BranchCompleted,
+    CommandReused,
+    StateWritten,
+)
+
+
+class Recorded(Struct, frozen=True):
+    """An entry in its journal: `index` counts from 0 without gaps, `time_ms` never decreases."""
+
+    index: int
+    time_ms: int
+    entry: Entry
+
+
+def is_command(entry: Entry) -> bool:
+    """Whether a worker wrote this entry."""
+    return isinstance(entry, COMMANDS)
+
+
+__all__ = [
+    "COMMANDS",
+    "AttemptEnded",
+    "AttemptStarted",
+    "AttemptTimedOut",
+    "BranchCompleted",
+    "CallCompleted",
+    "CallIssued",
+    "CancelRequested",
+    "Command",
+    "CommandReused",
+    "Entry",
+    "ExecutionCreated",
+    "ExecutionEnded",
+    "ExecutionRetried",
+    "Paused",
+    "Recorded",
+    "Resumed",
+    "StartOptions",
+    "StateWrite",
+    "StateWritten",
+    "StepCompleted",
+    "StepFailed",
+    "Target",
+    "TimerFired",
+    "TimerStarted",
+    "is_command",
+]

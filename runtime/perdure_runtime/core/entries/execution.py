@@ -1,0 +1,53 @@
+"""The first and the last entry of a run."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from perdure_runtime.core.entries.call import Target
+from perdure_runtime.core.entries.state import StateWrite
+from perdure_runtime.core.ids import ParentLink
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.payload import Failure, Payload
+from perdure_runtime.core.retry import Retry
+from perdure_runtime.core.version import JOURNAL_VERSION
+
+
+class StartOptions(Struct, frozen=True):
+    """What a start may say beside target and input; None leaves it to the function's definition."""
+
+    priority: int = 0
+    start_at_ms: int | None = None
+    attempt_timeout_ms: int | None = None
+    execution_timeout_ms: int | None = None
+    retry: Retry | None = None
+    handler_retry: Retry | None = None
+    metadata: dict[str, str] = {}
+
+
+class ExecutionCreated(Struct, frozen=True):
+    """A run begins. `key_base` is what all idempotency keys of the run derive from."""
+
+    target: Target
+    input: Payload
+    key_base: bytes
+    run: int = 1
+    options: StartOptions = StartOptions()
+    parent: ParentLink | None = None
+    trace: dict[str, str] = {}
+    journal_version: int = JOURNAL_VERSION
+
+
+class ExecutionEnded(Struct, frozen=True):
+    """The run has its outcome: `completed` with a result, otherwise a failure."""
+
+    status: Status
+    result: Payload | None = None
+    failure: Failure | None = None
+    writes: tuple[StateWrite, ...] = ()
+
+
+class ExecutionRetried(Struct, frozen=True):
+    """An operator asked for a new attempt of an ended, paused or blocked run, maybe with new input."""
+
+    input: Payload | None = None

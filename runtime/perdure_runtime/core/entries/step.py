@@ -1,0 +1,38 @@
+"""Steps: recorded user code with effects. One entry holds command and result."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from perdure_runtime.core.entries.state import StateWrite
+from perdure_runtime.core.payload import Failure, Payload
+
+
+class StepCompleted(Struct, frozen=True):
+    """A step has its final result: exactly one of `result` and `failure` is set.
+
+    `tries` counts body starts that were reported, this one included.
+    """
+
+    path: str
+    name: str
+    digest: bytes
+    key: bytes
+    result: Payload | None = None
+    failure: Failure | None = None
+    tries: int = 1
+    writes: tuple[StateWrite, ...] = ()
+
+
+class StepFailed(Struct, frozen=True):
+    """One try of a step failed and another follows after `delay_ms`; `due_ms` is the coordinator's."""
+
+    path: str
+    name: str
+    digest: bytes
+    key: bytes
+    failure: Failure
+    tries: int
+    delay_ms: int
+    due_ms: int = 0
+    writes: tuple[StateWrite, ...] = ()

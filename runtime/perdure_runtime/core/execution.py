@@ -1,0 +1,203 @@
+"""The coordinator's state of one execution, and `evolve`: what each entry does to it.
+
+`evolve` is the only code that changes what the journal implies; loading an execution is folding its
+journal. It changes the state in place (a copy per entry would be the hot path's largest cost), does
+no I/O and knows no clock. What the journal does not say (status, lease) is in the row and in the
+lease fields, changed by `apply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from perdure_runtime.core.effects import Decision
+from perdure_runtime.core.entries import (
+    AttemptEnded,
+    AttemptStarted,
+    AttemptTimedOut,
+    BranchCompleted,
+    CallCompleted,
+    CallIssued,
+    CancelRequested,
+    CommandReused,
+    Entry,
+    ExecutionCreated,
+    ExecutionEnded,
+    ExecutionRetried,
+    Paused,
+    Recorded,
+    Resumed,
+    StateWritten,
+    StepCompleted,
+    StepFailed,
+    TimerFired,
+    TimerStarted,
+)
+from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
+from perdure_runtime.core.rows import ExecutionRow
+
+
+class OpenCall(Struct, frozen=True):
+    """A call without a completion."""
+
+    child: ExecutionKey
+    target: str
+
+
+class Execution(Struct):
+    """Everything the coordinator keeps in memory of one execution; rebuilt by folding its journal."""
+
+    row: ExecutionRow
+    # What the journal implies.
+    length: int = 0
+    chain: bytes = CHAIN_START
+    time_ms: int = 0
+    created: ExecutionCreated | None = None
+    started: AttemptStarted | None = None  # the open attempt's
+    ended: ExecutionEnded | None = None
+    ended_attempt: AttemptEnded | None = None
+    retries_from: int = 0  # attempts up to here do not count against the policy
+    attempt: int = 0  # the last that started
+    commands: int = 0  # of that attempt, written by workers
+    calls: dict[tuple[int, str], OpenCall] = {}  # (attempt, path)
+    timers: dict[str, int] = {}  # path -> due_ms
+    cancel: CancelRequested | None = None
+    cancel_index: int = -1
+    timed_out_index: int = -1  # of the open attempt
+    # The lease; gone after a restart.
+    epoch: int = 0
+    session_id: str = ""
+    wake_index: int = -1  # last entry sent to the lease holder that gives its body something to do
+
+    @property
+    def key(self) -> ExecutionKey:
+        """The execution's key."""
+        return self.row.key
+
+    @property
+    def attempt_open(self) -> bool:
+        """Whether an attempt has started and not ended: a worker would replay it."""
+        return self.started is not None
+
+
+def evolve(execution: Execution, recorded: Recorded) -> None:
+    """Apply one entry. Entries come in index order, each exactly once."""
+    execution.length = recorded.index + 1
+    execution.time_ms = recorded.time_ms
+    _EVOLVE[type(recorded.entry)](execution, recorded)
+
+
+def apply(execution: Execution, decision: Decision, recorded: list[Recorded]) -> None:
+    """Apply a decision whose entries have got their places."""
+    for item in recorded:
+        evolve(execution, item)
+    for name, value in decision.changes.items():
+        setattr(execution.row, name, value)
+
+
+def _created(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, ExecutionCreated)
+    execution.created = recorded.entry
+
+
+def _attempt_started(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, AttemptStarted)
+    execution.started = recorded.entry
+    execution.attempt = recorded.entry.attempt
+    execution.ended_attempt = None
+    execution.ended = None
+    execution.commands = 0
+    execution.timed_out_index = -1
+
+
+def _attempt_ended(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, AttemptEnded)
+    execution.started = None
+    execution.ended_attempt = recorded.entry
+    execution.timers.clear()
+
+
+def _attempt_timed_out(execution: Execution, recorded: Recorded) -> None:
+    execution.timed_out_index = recorded.index
+
+
+def _execution_ended(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, ExecutionEnded)
+    execution.started = None
+    execution.ended = recorded.entry
+    execution.timers.clear()
+    execution.calls.clear()
+
+
+def _execution_retried(execution: Execution, recorded: Recorded) -> None:
+    execution.started = None
+    execution.ended = None
+    execution.cancel = None
+    execution.cancel_index = -1
+    execution.retries_from = execution.attempt
+    execution.timers.clear()
+
+
+def _command(execution: Execution, recorded: Recorded) -> None:
+    execution.commands += 1
+
+
+def _call_issued(execution: Execution, recorded: Recorded) -> None:
+    entry = recorded.entry
+    assert isinstance(entry, CallIssued)
+    execution.commands += 1
+    if not entry.detached:
+        child = ExecutionKey(execution.row.key.namespace, entry.child_id)
+        call = OpenCall(child, entry.target.name())
+        execution.calls[execution.attempt, entry.path] = call
+
+
+def _call_completed(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, CallCompleted)
+    execution.calls.pop((recorded.entry.attempt, recorded.entry.path), None)
+
+
+def _timer_started(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, TimerStarted | StepFailed)
+    execution.commands += 1
+    execution.timers[recorded.entry.path] = recorded.entry.due_ms
+
+
+def _timer_fired(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, TimerFired)
+    execution.timers.pop(recorded.entry.path, None)
+
+
+def _cancel_requested(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, CancelRequested)
+    execution.cancel = recorded.entry
+    execution.cancel_index = recorded.index
+
+
+def _no_change(execution: Execution, recorded: Recorded) -> None:
+    pass
+
+
+_EVOLVE: Final[dict[type[Entry], Callable[[Execution, Recorded], None]]] = {
+    ExecutionCreated: _created,
+    ExecutionEnded: _execution_ended,
+    ExecutionRetried: _execution_retried,
+    AttemptStarted: _attempt_started,
+    AttemptEnded: _attempt_ended,
+    AttemptTimedOut: _attempt_timed_out,
+    StepCompleted: _command,
+    StepFailed: _timer_started,
+    CallIssued: _call_issued,
+    CallCompleted: _call_completed,
+    TimerStarted: _timer_started,
+    TimerFired: _timer_fired,
+    BranchCompleted: _command,
+    CommandReused: _command,
+    StateWritten: _command,
+    CancelRequested: _cancel_requested,
+    Paused: _no_change,
+    Resumed: _no_change,
+}

@@ -1,0 +1,71 @@
+"""The rows that outlive a process beside the journal: what is known of an execution, and its timers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from perdure_runtime.core.entries import Target
+from perdure_runtime.core.ids import ExecutionKey, ParentLink
+from perdure_runtime.core.lifecycle import Status
+
+
+class ExecutionRow(Struct):
+    """What is known of an execution without its journal. Written whole (insert or replace)."""
+
+    key: ExecutionKey
+    shard: int
+    target: Target
+    status: Status
+    created_ms: int
+    input_digest: bytes = b""
+    run: int = 1
+    attempt: int = 0
+    priority: int = 0
+    kind: str = ""
+    parent: ParentLink | None = None
+    due_ms: int = 0  # scheduled: when it becomes queued
+    started_ms: int = 0
+    ended_ms: int = 0
+    updated_ms: int = 0
+    crash_count: int = 0
+    crash_index: int = -1
+    build_id: str = ""
+    error: str = ""  # "TypeName: message" of the last failure, for lists
+    detail: str = ""  # reason of `paused`, diff of `blocked`
+    progress: bytes = b""  # JSON of the last progress
+    held: bytes = b""  # JSON: what was left of each timeout (ms) while paused or blocked
+
+
+class TimerKind(StrEnum):
+    """What a durable timer is for."""
+
+    TIMER = "timer"  # a body's timer, or the back-off of a step
+    START = "start"  # the start of an execution, or of an attempt after its back-off
+    ATTEMPT = "attempt"  # the attempt's timeout
+    EXECUTION = "execution"  # the execution's timeout
+    GRACE = "grace"  # the end of a cancellation's grace
+
+
+class Timer(Struct, frozen=True):
+    """A durable timer. (`key`, `kind`, `path`) is its identity; setting it again replaces it.
+
+    `kind` is a `TimerKind`; `path` is "" for all but `timer`.
+    """
+
+    key: ExecutionKey
+    shard: int
+    kind: str
+    path: str
+    due_ms: int
+    run: int = 1
+    attempt: int = 0
+
+
+class TimerKey(Struct, frozen=True):
+    """Identity of a timer."""
+
+    key: ExecutionKey
+    kind: str
+    path: str

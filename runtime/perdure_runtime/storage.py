@@ -1,0 +1,238 @@
+"""The store contract: dumb, atomic, few methods (architecture, section 5).
+
+All rules live above it. Every time is an argument. A store knows nothing of what entries mean:
+it keeps bytes under (execution, index) beside a few columns that queries filter on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
+from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.rows import ExecutionRow, Timer, TimerKey
+
+
+__all__ = [
+    "BadRow",
+    "CatalogRow",
+    "ExecutionRow",
+    "Fenced",
+    "Filter",
+    "OutboxRow",
+    "Ownership",
+    "Page",
+    "RequestRow",
+    "Store",
+    "StoreBroken",
+    "StoreError",
+    "StoreFull",
+    "StoredEntry",
+    "StoredExecution",
+    "Timer",
+    "TimerKey",
+    "WriteBatch",
+]
+
+
+class StoreError(PerdureError):
+    """The store could not do what was asked; nothing of the batch is on disk."""
+
+
+class Fenced(StoreError):
+    """The batch carries a shard epoch that is no longer the owner's: nothing was written."""
+
+
+class StoreFull(StoreError):
+    """The disk or its quota is full; nothing of the batch is on disk, retry later."""
+
+
+class StoreBroken(StoreError):
+    """Sync failed or the file is damaged: what is on disk is unknown, the process must end."""
+
+
+class BadRow(StoreError):
+    """One row of the batch cannot be stored (integrity, size); nothing of the batch is on disk."""
+
+
+class StoredEntry(Struct, frozen=True):
+    """One journal entry: `data` is the encoded entry, `chain` the hash chain up to and with it."""
+
+    key: ExecutionKey
+    index: int
+    time_ms: int
+    chain: bytes
+    data: bytes
+
+
+class OutboxRow(Struct, frozen=True):
+    """A message for an execution that was not in memory when it was decided; see ARCHITECTURE."""
+
+    id: int
+    shard: int
+    destination: ExecutionKey
+    body: bytes
+
+
+class RequestRow(Struct, frozen=True):
+    """A mutating client request that was carried out, remembered with its answer until `expires_ms`."""
+
+    namespace: str
+    request_id: str
+    reply: bytes
+    expires_ms: int
+
+
+class CatalogRow(Struct, frozen=True):
+    """A method that a service has registered at least once; `spec` is its encoded description."""
+
+    namespace: str
+    service: str
+    method: str
+    spec: bytes
+
+
+class WriteBatch(Struct):
+    """Everything one commit writes: all of it or nothing.
+
+    Order inside one commit: rows, entries, timers cleared then set, outbox removed then added,
+    requests, catalog. Entries and timers need the row of their execution, stored or in the batch;
+    an entry's index is the journal's next one. Requests and catalog rows replace earlier ones of
+    the same name. `clock_ms` is the coordinator's clock, kept as a persisted maximum.
+    """
+
+    shard_epoch: int
+    clock_ms: int = 0
+    rows: dict[ExecutionKey, ExecutionRow] = {}
+    entries: list[StoredEntry] = []
+    timers_cleared: list[TimerKey] = []
+    timers_all_cleared: list[ExecutionKey] = []  # every timer of these executions
+    timers_set: dict[TimerKey, Timer] = {}
+    outbox_removed: list[int] = []
+    outbox_added: list[OutboxRow] = []
+    requests: list[RequestRow] = []
+    catalog: list[CatalogRow] = []
+
+
+class StoredExecution(Struct):
+    """A row with a page of its journal; `length` is the number of entries in the whole journal."""
+
+    row: ExecutionRow
+    entries: list[StoredEntry]
+    length: int
+    chain: bytes = CHAIN_START  # of the last entry of the whole journal
+
+
+class Ownership(Struct, frozen=True):
+    """What opening for writing gives: the fencing epoch and the persisted clock."""
+
+    epoch: int
+    clock_ms: int
+    next_outbox_id: int
+
+
+class Filter(Struct, frozen=True):
+    """What `query` selects; None means any. `after` is the cursor of the previous page."""
+
+    namespace: str
+    statuses: tuple[Status, ...] = ()
+    service: str | None = None
+    method: str | None = None
+    parent: ExecutionKey | None = None
+    id_prefix: str | None = None
+
+
+class Page(Struct, frozen=True):
+    """One page of rows, newest first, and the cursor of the next one ("" at the end)."""
+
+    rows: list[ExecutionRow]
+    next_cursor: str = ""
+
+
+def page_cursor(last: ExecutionRow) -> str:
+    """The cursor of the page after `last`; it stays right when rows are added or removed."""
+    return f"{last.created_ms}:{last.key.id}"
+
+
+def parse_cursor(cursor: str) -> tuple[int, str]:
+    """Creation time and id of the row that ended the previous page.
+
+    Raises:
+        InvalidArgumentError: not a cursor that a page carried.
+    """
+    created_ms, separator, id = cursor.partition(":")
+    if not separator or not created_ms.removeprefix("-").isdecimal():
+        raise InvalidArgumentError(f"{cursor!r} is not a page's cursor; start again without one")
+    return int(created_ms), id
+
+
+class Store(Protocol):
+    """What the coordinator needs of a database. One owner at a time writes."""
+
+    async def acquire(self, owner: str) -> Ownership:
+        """Become the owner with a new epoch; every earlier epoch is fenced from now on."""
+        ...
+
+    async def commit(self, batch: WriteBatch) -> None:
+        """Write the batch durably (synced) or not at all.
+
+        Raises:
+            Fenced, StoreFull, BadRow, StoreBroken: see their docstrings.
+        """
+        ...
+
+    async def load_rows(self, keys: Sequence[ExecutionKey]) -> dict[ExecutionKey, ExecutionRow]:
+        """The rows that exist among `keys`."""
+        ...
+
+    async def load(
+        self, key: ExecutionKey, from_index: int = 0, limit: int | None = None
+    ) -> StoredExecution | None:
+        """A row with the journal entries from `from_index` on (at most `limit`), in index order."""
+        ...
+
+    async def scan_unfinished(
+        self, after: ExecutionKey | None, limit: int, statuses: Sequence[Status]
+    ) -> list[ExecutionRow]:
+        """Rows with one of the statuses in key order, after the given key."""
+        ...
+
+    async def timers_due(self, until_ms: int, limit: int) -> list[Timer]:
+        """The earliest timers with `due_ms <= until_ms`, in (due, insertion) order."""
+        ...
+
+    async def outbox(self, limit: int, after_id: int = -1) -> list[OutboxRow]:
+        """Undelivered messages in id order."""
+        ...
+
+    async def find_request(self, namespace: str, request_id: str) -> RequestRow | None:
+        """A remembered request that `expire_requests` has not yet forgotten."""
+        ...
+
+    async def catalog(self) -> list[CatalogRow]:
+        """Every method that was ever registered."""
+        ...
+
+    async def query(self, filter: Filter, limit: int, after: str = "") -> Page:
+        """Rows that match, newest first (by creation time, then id, both descending)."""
+        ...
+
+    async def expire_requests(self, now_ms: int) -> int:
+        """Forget requests with `expires_ms <= now_ms`; returns how many."""
+        ...
+
+    async def delete(self, keys: Sequence[ExecutionKey]) -> None:
+        """Remove executions with their journals and timers; messages to them stay in the outbox."""
+        ...
+
+    async def checkpoint(self) -> None:
+        """Bound the size of logs, off the commit path; a no-op where there are none."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection; idempotent."""
+        ...
