@@ -180,19 +180,17 @@ class Progress(_message.Message):
     def __init__(self, done: _Optional[float] = ..., total: _Optional[float] = ..., message: _Optional[str] = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
-    __slots__ = ("name", "message", "retry_after_ms", "execution_id", "type_name", "reason", "traceback_text")
+    __slots__ = ("name", "message", "retry_after_ms", "execution_id", "type_name", "reason")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
     TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
-    TRACEBACK_TEXT_FIELD_NUMBER: _ClassVar[int]
     name: str
     message: str
     retry_after_ms: int
     execution_id: str
     type_name: str
     reason: str
-    traceback_text: str
-    def __init__(self, name: _Optional[str] = ..., message: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., execution_id: _Optional[str] = ..., type_name: _Optional[str] = ..., reason: _Optional[str] = ..., traceback_text: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., message: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., execution_id: _Optional[str] = ..., type_name: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...

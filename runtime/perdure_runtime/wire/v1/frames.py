@@ -1,7 +1,7 @@
 """Frames of worker sessions: batches of messages, both ways.
 
-The values are those of `perdure_runtime.core.messages`; shells (the SDK's session, the service
-of the coordinator) see only them. Frames are parsed and serialized by gRPC. Does no I/O and keeps no
+The values are those of `perdure_runtime.core.messages`; shells (the SDK's session, the service of
+the coordinator) see only them. Frames are parsed and serialized by gRPC. Does no I/O and keeps no
 protobuf message.
 """
 
