@@ -257,16 +257,18 @@ class ExecutionRetried(_message.Message):
     def __init__(self, input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class AttemptStarted(_message.Message):
-    __slots__ = ("attempt", "retry", "timeout_ms", "build_id")
+    __slots__ = ("attempt", "retry", "timeout_ms", "build_id", "on_exhausted")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    ON_EXHAUSTED_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     retry: _common_pb2.Retry
     timeout_ms: int
     build_id: str
-    def __init__(self, attempt: _Optional[int] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., build_id: _Optional[str] = ...) -> None: ...
+    on_exhausted: str
+    def __init__(self, attempt: _Optional[int] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., build_id: _Optional[str] = ..., on_exhausted: _Optional[str] = ...) -> None: ...
 
 class AttemptEnded(_message.Message):
     __slots__ = ("attempt", "failure", "next_ms", "writes")
@@ -287,10 +289,12 @@ class AttemptTimedOut(_message.Message):
     def __init__(self, attempt: _Optional[int] = ...) -> None: ...
 
 class CancelRequested(_message.Message):
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "timed_out")
     REASON_FIELD_NUMBER: _ClassVar[int]
+    TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+    timed_out: bool
+    def __init__(self, reason: _Optional[str] = ..., timed_out: bool = ...) -> None: ...
 
 class Paused(_message.Message):
     __slots__ = ("reason",)

@@ -130,6 +130,8 @@ def fill_attempt_started(message: journal_pb2.AttemptStarted, entry: AttemptStar
     if entry.timeout_ms is not None:
         message.timeout_ms = entry.timeout_ms
     message.build_id = entry.build_id
+    if entry.on_exhausted != "fail":
+        message.on_exhausted = entry.on_exhausted
 
 
 def read_attempt_started(message: journal_pb2.AttemptStarted) -> AttemptStarted:
@@ -139,6 +141,7 @@ def read_attempt_started(message: journal_pb2.AttemptStarted) -> AttemptStarted:
         read_retry(message.retry) if message.HasField("retry") else NO_RETRY,
         message.timeout_ms if message.HasField("timeout_ms") else None,
         message.build_id,
+        message.on_exhausted or "fail",
     )
 
 
@@ -173,11 +176,13 @@ def read_attempt_timed_out(message: journal_pb2.AttemptTimedOut) -> AttemptTimed
 def fill_cancel_requested(message: journal_pb2.CancelRequested, entry: CancelRequested) -> None:
     """Write a `CancelRequested`."""
     message.reason = wire_text(entry.reason)
+    if entry.timed_out:
+        message.timed_out = True
 
 
 def read_cancel_requested(message: journal_pb2.CancelRequested) -> CancelRequested:
     """The `CancelRequested` in `message`."""
-    return CancelRequested(message.reason)
+    return CancelRequested(message.reason, message.timed_out)
 
 
 def fill_paused(message: journal_pb2.Paused, entry: Paused) -> None:

@@ -1,0 +1,299 @@
+"""The journals of the golden fixtures, as plain values: one per primitive and one whole flow.
+
+Times are invented and keys are real: they follow `perdure_runtime.core.ids`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from perdure_runtime.core.entries import (
+    AttemptEnded,
+    AttemptStarted,
+    AttemptTimedOut,
+    BranchCompleted,
+    CallCompleted,
+    CallIssued,
+    CancelRequested,
+    CommandReused,
+    Entry,
+    ExecutionCreated,
+    ExecutionEnded,
+    ExecutionRetried,
+    Paused,
+    Recorded,
+    Resumed,
+    StartOptions,
+    StateWrite,
+    StateWritten,
+    StepCompleted,
+    StepFailed,
+    Target,
+    TimerFired,
+    TimerStarted,
+)
+from perdure_runtime.core.ids import (
+    ExecutionKey,
+    ParentLink,
+    child_id,
+    command_key,
+    root_key_base,
+)
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.payload import Failure, FailureCode, Payload
+from perdure_runtime.core.retry import Retry
+
+START_MS = 1_700_000_000_000
+KEY = ExecutionKey("default", "order-7")
+BASE = root_key_base(KEY, 1)
+FLOW = Target("shop", "order")
+PAYMENT = Target("payments", "charge")
+
+
+def digest(canonical: bytes) -> bytes:
+    """The digest of canonical JSON."""
+    return blake2b(canonical, digest_size=16).digest()
+
+
+def json_input(canonical: bytes) -> Payload:
+    """A JSON payload with its digest, as inputs travel."""
+    return Payload(canonical, digest=digest(canonical))
+
+
+ORDER = json_input(b'{"amount":12,"item":"tea"}')
+RESULT = Payload(b'{"ok":true}')
+DECLINED = Failure(
+    type_name="CardDeclined",
+    message="Karte abgelehnt: \u20ac 12",
+    module="shop.errors",
+    qualname="CardDeclined",
+    args=Payload(b'["Karte abgelehnt"]'),
+    details=Payload(b'{"code":51}'),
+    traceback_text="Traceback (most recent call last):\n  ...\n",
+    cause=Failure("ConnectionResetError", "reset by peer", module="builtins", retryable=False),
+    retry_after_ms=1_500,
+)
+
+
+def key_of(kind: str, name: str, input_digest: bytes, occurrence: int = 1) -> bytes:
+    """The idempotency key of a command in the scope of the whole body."""
+    return command_key(BASE, kind, name, input_digest, occurrence)
+
+
+def step(path: str, name: str, result: Payload = RESULT, **rest: object) -> StepCompleted:
+    """A step called with the order."""
+    values = {"result": result} | rest
+    return StepCompleted(path, name, ORDER.digest, key_of("step", name, ORDER.digest), **values)  # type: ignore[arg-type] # a fixture's shorthand
+
+
+def call(path: str, attempt: int = 1, **rest: object) -> CallIssued:
+    """A call of `payments/charge` with the order."""
+    return CallIssued(
+        path,
+        PAYMENT,
+        ORDER,
+        key_of("call", PAYMENT.name(), ORDER.digest),
+        child_id(KEY, 1, attempt, path),
+        **rest,  # type: ignore[arg-type] # a fixture's shorthand
+    )
+
+
+def reused(path: str, kind: str, name: str, source_index: int) -> CommandReused:
+    """A command whose earlier success is used again."""
+    return CommandReused(
+        path, kind, name, ORDER.digest, key_of(kind, name, ORDER.digest), source_index
+    )
+
+
+def created(target: Target = FLOW, **rest: object) -> ExecutionCreated:
+    """The first entry."""
+    return ExecutionCreated(target, ORDER, BASE, **rest)  # type: ignore[arg-type] # a fixture's shorthand
+
+
+def run_of(*entries: Entry) -> tuple[Entry, ...]:
+    """A journal that begins, starts one attempt, holds `entries` and completes."""
+    done = ExecutionEnded(Status.COMPLETED, result=RESULT)
+    return (created(), AttemptStarted(1), *entries, done)
+
+
+def recorded(entries: Sequence[Entry]) -> tuple[Recorded, ...]:
+    """The entries with indexes from 0 and invented times."""
+    return tuple(
+        Recorded(index, START_MS + 10 * index, entry) for index, entry in enumerate(entries)
+    )
+
+
+_WHOLE_FLOW: tuple[Entry, ...] = (
+    created(
+        options=StartOptions(priority=2, execution_timeout_ms=600_000, metadata={"tenant": "blue"}),
+        trace={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+    ),
+    AttemptStarted(1, retry=Retry(max_retries=1, delay_ms=500), build_id="a1"),
+    step("0:1", "validate"),
+    call("0:2", timeout_ms=30_000),
+    CallCompleted("0:2", 1, result=Payload(b'{"payment":"p-1"}')),
+    TimerStarted(
+        "0:3",
+        1_000,
+        START_MS + 1_050,
+        writes=(StateWrite("phase", Payload(b'"charged"')), StateWrite("draft", None)),
+    ),
+    TimerFired("0:3", 1),
+    StateWritten((StateWrite("retry_count", Payload(b"1")),)),
+    AttemptEnded(
+        1,
+        DECLINED,
+        START_MS + 1_580,
+        writes=(StateWrite("last_error", Payload(b'"CardDeclined"')),),
+    ),
+    AttemptStarted(2, retry=Retry(max_retries=1, delay_ms=500), build_id="a1"),
+    reused("0:1", "step", "validate", 2),
+    reused("0:2", "call", PAYMENT.name(), 3),
+    TimerStarted("0:3", 1_000, START_MS + 1_110),
+    TimerFired("0:3", 2),
+    step("0:4", "ship", tries=2),
+    ExecutionEnded(
+        Status.COMPLETED,
+        result=Payload(b'{"shipped":true}'),
+        writes=(StateWrite("phase", Payload(b'"shipped"')),),
+    ),
+)
+
+JOURNALS: dict[str, tuple[str, tuple[Entry, ...]]] = {
+    "flow": (
+        "A whole flow: step, call, timer, state writes, a failed attempt, a second one that reuses "
+        "what succeeded, the outcome.",
+        _WHOLE_FLOW,
+    ),
+    "step": (
+        "Steps: a plain result, a result in another encoding, a recorded failure.",
+        run_of(
+            step("0:1", "validate"),
+            step("0:2", "load", Payload(b"\x80\x05", "cloudpickle", metadata={"python": "3.11"})),
+            StepCompleted(
+                "0:3",
+                "charge",
+                ORDER.digest,
+                key_of("step", "charge", ORDER.digest),
+                failure=DECLINED,
+            ),
+        ),
+    ),
+    "step_retried": (
+        "A step that fails once: the failed try, its back-off, the final result.",
+        run_of(
+            StepFailed(
+                "0:1",
+                "charge",
+                ORDER.digest,
+                key_of("step", "charge", ORDER.digest),
+                DECLINED,
+                tries=1,
+                delay_ms=1_500,
+                due_ms=START_MS + 1_520,
+            ),
+            TimerFired("0:1", 1),
+            step("0:1", "charge", tries=2),
+        ),
+    ),
+    "call": (
+        "Calls: awaited with policies, failed, timed out, detached with a delay.",
+        run_of(
+            call("0:1", retry=Retry(max_retries=5), handler_retry=Retry(max_retries=2)),
+            CallCompleted("0:1", 1, result=RESULT),
+            call("0:2"),
+            CallCompleted("0:2", 1, failure=DECLINED),
+            call("0:3", timeout_ms=50),
+            CallCompleted(
+                "0:3",
+                1,
+                failure=Failure("CallTimeoutError", "took longer", FailureCode.TIMEOUT),
+            ),
+            call("0:4", detached=True, delay_ms=60_000),
+        ),
+    ),
+    "timer": (
+        "A timer: due = acceptance + delay.",
+        run_of(TimerStarted("0:1", 2_500, START_MS + 2_520), TimerFired("0:1", 1)),
+    ),
+    "branch": (
+        "Two spawned branches, each a child task with paths of its own.",
+        run_of(
+            step("0.1:1", "pack"),
+            step("0.2:1", "label"),
+            BranchCompleted(
+                "0:2",
+                "label_all",
+                ORDER.digest,
+                key_of("branch", "label_all", ORDER.digest),
+                failure=DECLINED,
+            ),
+            BranchCompleted(
+                "0:1",
+                "pack_all",
+                ORDER.digest,
+                key_of("branch", "pack_all", ORDER.digest),
+                result=RESULT,
+                writes=(StateWrite("packed", Payload(b"true")),),
+            ),
+        ),
+    ),
+    "state": (
+        "State writes: alone, with a command, a delete, a value with a digest.",
+        run_of(
+            StateWritten((StateWrite("count", Payload(b"1")), StateWrite("old", None))),
+            step("0:1", "validate", writes=(StateWrite("order", ORDER),)),
+        ),
+    ),
+    "cancel": (
+        "A cancelled execution.",
+        (
+            created(),
+            AttemptStarted(1),
+            CancelRequested("customer changed their mind"),
+            step("0:1", "refund"),
+            ExecutionEnded(
+                Status.CANCELLED,
+                failure=Failure("CancelledError", "", FailureCode.CANCELLED),
+            ),
+        ),
+    ),
+    "attempt_timeout": (
+        "An attempt that took too long, and no retries are left.",
+        (
+            created(),
+            AttemptStarted(1, timeout_ms=20, on_exhausted="pause"),
+            AttemptTimedOut(1),
+            ExecutionEnded(
+                Status.TIMED_OUT,
+                failure=Failure("TimeoutError", "attempt took longer", FailureCode.TIMEOUT),
+            ),
+        ),
+    ),
+    "pause_and_retry": (
+        "Paused and resumed, failed, and retried by an operator with new input.",
+        (
+            created(),
+            AttemptStarted(1),
+            Paused("maintenance"),
+            Resumed(),
+            ExecutionEnded(Status.FAILED, failure=DECLINED),
+            ExecutionRetried(json_input(b'{"amount":13,"item":"tea"}')),
+            AttemptStarted(2),
+            ExecutionEnded(Status.COMPLETED, result=RESULT),
+        ),
+    ),
+    "handler": (
+        "A plain handler, called by a flow: all that a worker in another language has to know.",
+        (
+            created(
+                PAYMENT,
+                parent=ParentLink(KEY, 1, 1, "0:2"),
+                options=StartOptions(handler_retry=Retry(max_retries=3)),
+            ),
+            AttemptStarted(1, retry=Retry(max_retries=3)),
+            ExecutionEnded(Status.COMPLETED, result=Payload(b'{"payment":"p-1"}')),
+        ),
+    ),
+}
