@@ -155,7 +155,7 @@ class JournalMismatchError(PerdureError):
 
 
 class NotDeterministicError(PerdureError):
-    """A deterministic body did something that a replay cannot repeat; the message says what to write."""
+    """A body did something that a replay cannot repeat; the message says what to write."""
 
 
 class NotInExecutionError(PerdureError):
@@ -179,7 +179,7 @@ class CoordinatorUnavailableError(PerdureError):
 
 
 class OverloadedError(PerdureError):
-    """The coordinator refuses new work for now; nothing was accepted, retry after `retry_after` seconds."""
+    """The coordinator refuses new work; nothing was accepted, retry after `retry_after` seconds."""
 
     def __init__(self, message: str = "", *, retry_after: float = 1.0) -> None:
         super().__init__(message)

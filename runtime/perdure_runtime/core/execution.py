@@ -48,7 +48,7 @@ class OpenCall(Struct, frozen=True):
 
 
 class Execution(Struct):
-    """Everything the coordinator keeps in memory of one execution; rebuilt by folding its journal."""
+    """All that the coordinator keeps in memory of one execution; rebuilt by folding its journal."""
 
     row: ExecutionRow
     # What the journal implies.

@@ -51,7 +51,8 @@ def check_execution_id(execution_id: str) -> str:
     check_name("execution id", execution_id)
     if execution_id.startswith(RESERVED_ID_PREFIX):
         raise InvalidArgumentError(
-            f"execution ids that start with {RESERVED_ID_PREFIX!r} are made by Perdure; choose another"
+            f"execution ids that start with {RESERVED_ID_PREFIX!r} are made by Perdure; "
+            "choose another"
         )
     return execution_id
 

@@ -20,7 +20,7 @@ from perdure_runtime.core.version import PROTOCOL_MAX, PROTOCOL_MIN
 
 
 class MethodSpec(Struct, frozen=True):
-    """A function, flow or handler that a worker offers. `kind` is `function`, `flow` or `handler`."""
+    """What a worker offers. `kind` is `function`, `flow` or `handler`."""
 
     service: str
     method: str
@@ -50,7 +50,7 @@ class Cached(Struct, frozen=True):
 
 
 class Hello(Struct, frozen=True):
-    """First message of a session. `worker_id` is made by the worker process and survives reconnects."""
+    """First message of a session. `worker_id` is the process's own and survives reconnects."""
 
     worker_id: str
     namespace: str
@@ -183,7 +183,7 @@ class Entries(Struct, frozen=True):
 
 
 class Adopt(Struct, frozen=True):
-    """After a reconnect: the cached execution lives on under a new epoch; `items` is what it missed."""
+    """After a reconnect: the cached execution gets a new epoch; `items` is what it missed."""
 
     old_epoch: int
     epoch: int

@@ -1,6 +1,7 @@
-"""Payloads and failures as they travel and rest: opaque bytes with an encoding name (semantics, section 9).
+"""Payloads and failures as they travel and rest: opaque bytes with an encoding name.
 
-Nothing here encodes or decodes a user's value; that is `perdure_runtime.serde`, in workers and clients only.
+Nothing here encodes or decodes a user's value; that is `perdure_runtime.serde`, in workers and
+clients only (semantics, section 9).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ NULL: Final = Payload(b"null")
 
 
 class FailureCode(StrEnum):
-    """Why something failed, where the engine has to know; `APPLICATION` is everything users raise."""
+    """Why something failed, where the engine has to know; `APPLICATION` is what users raise."""
 
     APPLICATION = "application"
     TIMEOUT = "timeout"
@@ -46,7 +47,7 @@ class FailureCode(StrEnum):
 
 
 class Failure(Struct, frozen=True):
-    """A recorded failure: readable in every language, restorable in Python (semantics, section 5)."""
+    """A recorded failure: readable in every language, restorable in Python (semantics, 5)."""
 
     type_name: str
     message: str

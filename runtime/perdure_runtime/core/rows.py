@@ -1,4 +1,4 @@
-"""The rows that outlive a process beside the journal: what is known of an execution, and its timers."""
+"""The rows that rest beside the journal: what is known of an execution, and its timers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spawned branches: their bodies are journaled under their own paths, their outcome is one entry."""
+"""Spawned branches: their bodies are journaled under their own paths, the outcome is one entry."""
 
 from __future__ import annotations
 

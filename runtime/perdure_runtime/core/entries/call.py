@@ -26,7 +26,7 @@ class Target(Struct, frozen=True):
 
 
 class CallIssued(Struct, frozen=True):
-    """A call left the body. `key` becomes the child's key base; `input.digest` is what replays compare.
+    """A call left the body. `key` becomes the child's key base; replays compare `input.digest`.
 
     `retry` overrides the callee's own policy; `handler_retry` is used where the callee has none
     (plain handlers). `detached` calls outlive the caller and have no completion. `delay_ms`

@@ -48,6 +48,6 @@ class ExecutionEnded(Struct, frozen=True):
 
 
 class ExecutionRetried(Struct, frozen=True):
-    """An operator asked for a new attempt of an ended, paused or blocked run, maybe with new input."""
+    """An operator asked for a new attempt of an ended or parked run, maybe with new input."""
 
     input: Payload | None = None

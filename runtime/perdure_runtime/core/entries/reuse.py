@@ -8,7 +8,7 @@ from perdure_runtime.core.entries.state import StateWrite
 
 
 class CommandReused(Struct, frozen=True):
-    """The command has the result recorded at `source_index` by an earlier attempt of the same run."""
+    """The command has the result recorded at `source_index` by an earlier attempt of the run."""
 
     path: str
     kind: str

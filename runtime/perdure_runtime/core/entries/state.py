@@ -1,4 +1,4 @@
-"""Writes to `ctx.state`: they ride with the next entry, or alone when there is none (semantics, section 5)."""
+"""Writes to `ctx.state` ride with the next entry, or alone if there is none (semantics, 5)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class StepCompleted(Struct, frozen=True):
 
 
 class StepFailed(Struct, frozen=True):
-    """One try of a step failed and another follows after `delay_ms`; `due_ms` is the coordinator's."""
+    """One try failed and another follows after `delay_ms`; `due_ms` is the coordinator's."""
 
     path: str
     name: str

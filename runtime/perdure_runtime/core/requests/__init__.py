@@ -1,1 +1,33 @@
-"""What clients and workers ask of an execution: one pure decision per request."""
+"""`decide`: what each request does to an execution. Pure: time, draws and epochs are arguments.
+
+One small file per family of requests; the engine calls the functions by name. Every function takes
+the execution's state as it is and returns a `Decision`; none changes the state.
+"""
+
+from __future__ import annotations
+
+from perdure_runtime.core.requests.append import append
+from perdure_runtime.core.requests.call import call_completed
+from perdure_runtime.core.requests.control import cancel, pause, resume, retry
+from perdure_runtime.core.requests.create import check_attach, create
+from perdure_runtime.core.requests.finish import finish
+from perdure_runtime.core.requests.lease import adopt, grant, lease_lost, mismatch, release
+from perdure_runtime.core.requests.timer import timer_due
+
+__all__ = [
+    "adopt",
+    "append",
+    "call_completed",
+    "cancel",
+    "check_attach",
+    "create",
+    "finish",
+    "grant",
+    "lease_lost",
+    "mismatch",
+    "pause",
+    "release",
+    "resume",
+    "retry",
+    "timer_due",
+]

@@ -1,0 +1,328 @@
+"""What clients ask: start, wait, describe, list, history, control; answers wait for commits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+
+from perdure_coordinator.engine.describe import Describer
+from perdure_coordinator.engine.shard import Shard
+from perdure_runtime.core import requests
+from perdure_runtime.core.client import (
+    ControlOperation,
+    ControlReply,
+    ControlRequest,
+    ControlResult,
+    Description,
+    IdPolicy,
+    ListReply,
+    ListRequest,
+    Outcome,
+    StartReply,
+    StartRequest,
+)
+from perdure_runtime.core.effects import Decision
+from perdure_runtime.core.entries import Recorded
+from perdure_runtime.core.errors import (
+    InvalidArgumentError,
+    InvalidTransitionError,
+    NotFoundError,
+    OverloadedError,
+    PerdureError,
+)
+from perdure_runtime.core.execution import Execution
+from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.lifecycle import is_end
+from perdure_runtime.core.limits import (
+    MAX_NAME_CHARS,
+    MAX_REASON_CHARS,
+    check_execution_id,
+    check_name,
+    check_payload_bytes,
+)
+from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.requests.wake import outcome_of
+from perdure_runtime.storage import Filter, RequestRow
+from perdure_runtime.wire.v1.entries import decode_entry
+
+MAX_PAGE = 1_000
+
+
+class Clients:
+    """The engine's side of every client call."""
+
+    def __init__(self, shard: Shard, describer: Describer) -> None:
+        self._shard = shard
+        self._describer = describer
+
+    async def start(self, request: StartRequest) -> StartReply:
+        """Start an execution or attach to it.
+
+        Raises:
+            InvalidArgumentError, AlreadyExistsError, OverloadedError
+        """
+        self._check_start(request)
+        remembered = request.id_policy is IdPolicy.REJECT
+        if remembered and (found := await self._find(request.namespace, request.request_id)):
+            return msgspec.msgpack.decode(found, type=StartReply)
+        reply: StartReply = await self._ask(
+            ExecutionKey(request.namespace, request.id),
+            lambda execution: self._start(execution, request),
+            (request.namespace, request.request_id) if remembered else None,
+        )
+        return reply
+
+    async def start_batch(self, batch: list[StartRequest]) -> list[StartReply | PerdureError]:
+        """Several starts in one commit; each has its own answer."""
+        answers = await asyncio.gather(*map(self.start, batch), return_exceptions=True)
+        out: list[StartReply | PerdureError] = []
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, PerdureError):
+                raise answer
+            out.append(answer)
+        return out
+
+    def _check_start(self, request: StartRequest) -> None:
+        check_name("namespace", request.namespace)
+        check_execution_id(request.id)
+        check_name("request id", request.request_id)
+        check_name("service", request.target.service)
+        check_name("method", request.target.method)
+        if request.target.key:
+            check_name("object id", request.target.key)
+        check_payload_bytes(f"the input of {request.target.name()}", len(request.input.data))
+        for key, value in request.options.metadata.items():
+            check_name("metadata key", key)
+            if len(value) > MAX_NAME_CHARS:
+                raise InvalidArgumentError(f"metadata {key!r} is longer than {MAX_NAME_CHARS}")
+        if self._shard.committer.congested:
+            self._shard.stats.overloads += 1
+            raise OverloadedError(
+                "the coordinator has more to write than its bound allows; retry later",
+                retry_after=0.2,
+            )
+
+    def _start(self, execution: Execution | None, request: StartRequest) -> StartReply:
+        shard = self._shard
+        shard.stats.requests += 1
+        if execution is not None:
+            return requests.check_attach(
+                execution.row, request.target, request.input, request.id_policy
+            )
+        created, decision = requests.create(
+            ExecutionKey(request.namespace, request.id),
+            request.target,
+            request.input,
+            request.options,
+            shard.clock.now_ms(),
+            trace=request.trace,
+        )
+        shard.create(created, decision)
+        reply: StartReply = decision.reply
+        return reply
+
+    async def wait(self, namespace: str, id: str) -> Outcome:
+        """The outcome, as soon as there is one. Waiting costs nothing.
+
+        Raises:
+            NotFoundError: no such execution.
+        """
+        key = self._key(namespace, id)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def look(execution: Execution | None) -> None:
+            if execution is None:
+                self._shard.reply(future, _not_found(key))
+            elif execution.ended is not None and is_end(execution.row.status):
+                self._shard.reply(future, outcome_of(execution, execution.ended))
+            else:
+                self._shard.waiters.setdefault(key, []).append(future)
+
+        self._shard.submit(key, look)
+        try:
+            return await future
+        finally:
+            waiting = self._shard.waiters.get(key)
+            if waiting and future in waiting:
+                waiting.remove(future)
+                if not waiting:
+                    del self._shard.waiters[key]
+
+    async def describe(self, namespace: str, id: str) -> Description:
+        """What is known of an execution now.
+
+        Raises:
+            NotFoundError: no such execution.
+        """
+        key = self._key(namespace, id)
+
+        def look(execution: Execution | None) -> Description:
+            if execution is None:
+                raise _not_found(key)
+            return self._describer.execution(execution)
+
+        description: Description = await self._ask(key, look)
+        return description
+
+    async def list(self, request: ListRequest) -> ListReply:
+        """A page of executions, newest first."""
+        check_name("namespace", request.namespace)
+        await self._shard.committer.flushed()
+        parent = ExecutionKey(request.namespace, request.parent_id) if request.parent_id else None
+        filter = Filter(
+            request.namespace,
+            request.statuses,
+            request.service or None,
+            request.method or None,
+            parent,
+            request.id_prefix or None,
+        )
+        limit = min(max(1, request.limit), MAX_PAGE)
+        page = await self._shard.store.query(filter, limit, request.cursor)
+        items = tuple(self._describer.row(row) for row in page.rows)
+        return ListReply(items, page.next_cursor)
+
+    async def history(
+        self, namespace: str, id: str, from_index: int = 0, follow: bool = False
+    ) -> AsyncIterator[Recorded]:
+        """The journal in index order; with `follow`, also what comes until the execution ends.
+
+        Raises:
+            NotFoundError: no such execution.
+        """
+        key = self._key(namespace, id)
+        news = asyncio.Event()
+        self._shard.followers.setdefault(key, []).append(news)
+        index = max(0, from_index)
+        try:
+            while True:
+                news.clear()
+                await self._shard.committer.flushed()
+                stored = await self._shard.store.load(key, index, self._shard.config.page_entries)
+                if stored is None:
+                    raise _not_found(key)
+                for entry in stored.entries:
+                    yield Recorded(entry.index, entry.time_ms, decode_entry(entry.data))
+                    index = entry.index + 1
+                if index >= stored.length:
+                    if not follow or is_end(stored.row.status):
+                        return
+                    await news.wait()
+        finally:
+            followers = self._shard.followers[key]
+            followers.remove(news)
+            if not followers:
+                del self._shard.followers[key]
+
+    async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
+        """`ctx.state` as it is on disk."""
+        state: dict[str, Payload] = {}
+        async for recorded in self.history(namespace, id):
+            for write in getattr(recorded.entry, "writes", ()):
+                if write.value is None:
+                    state.pop(write.key, None)
+                else:
+                    state[write.key] = write.value
+        return state
+
+    async def control(self, request: ControlRequest) -> ControlReply:
+        """Cancel, retry, pause, resume or delete; one result per id."""
+        check_name("namespace", request.namespace)
+        check_name("request id", request.request_id)
+        if len(request.reason) > MAX_REASON_CHARS:
+            raise InvalidArgumentError(f"the reason is longer than {MAX_REASON_CHARS} characters")
+        if found := await self._find(request.namespace, request.request_id):
+            return msgspec.msgpack.decode(found, type=ControlReply)
+        results = await asyncio.gather(*(self._control(request, id) for id in request.ids))
+        reply = ControlReply(tuple(results))
+        self._remember(request.namespace, request.request_id, reply)
+        await self._shard.committer.flushed()
+        return reply
+
+    async def _control(self, request: ControlRequest, id: str) -> ControlResult:
+        try:
+            key = self._key(request.namespace, id)
+            effect = await self._ask(key, lambda execution: self._operate(execution, key, request))
+            if request.operation is ControlOperation.DELETE:
+                await self._delete(key)
+            return ControlResult(id, bool(effect))
+        except (NotFoundError, InvalidTransitionError, InvalidArgumentError) as error:
+            return ControlResult(id, False, type(error).__name__, str(error))
+
+    def _operate(
+        self, execution: Execution | None, key: ExecutionKey, request: ControlRequest
+    ) -> bool:
+        if execution is None:
+            raise _not_found(key)
+        now_ms = self._shard.clock.now_ms()
+        decision: Decision
+        match request.operation:
+            case ControlOperation.CANCEL:
+                grace_ms = request.grace_ms
+                if grace_ms is None:
+                    grace_ms = self._shard.config.cancel_grace_ms
+                decision = requests.cancel(execution, request.reason, now_ms, grace_ms)
+            case ControlOperation.RETRY:
+                decision = requests.retry(execution, request.input, now_ms)
+            case ControlOperation.PAUSE:
+                decision = requests.pause(execution, request.reason, now_ms)
+            case ControlOperation.RESUME:
+                decision = requests.resume(execution, now_ms)
+            case ControlOperation.DELETE:
+                if not is_end(execution.row.status):
+                    raise InvalidTransitionError(
+                        f"execution {key.id!r} is {execution.row.status.value}: "
+                        "only a finished one can be deleted"
+                    )
+                return True
+        self._shard.decided(execution, decision)
+        return bool(decision.reply)
+
+    async def _delete(self, key: ExecutionKey) -> None:
+        await self._shard.committer.flushed()
+        self._shard.executions.pop(key, None)
+        self._shard.fresh.pop(key, None)
+        await self._shard.store.delete([key])
+
+    async def _ask(
+        self,
+        key: ExecutionKey,
+        action: Callable[[Execution | None], Any],
+        request: tuple[str, str] | None = None,
+    ) -> Any:
+        """Run an action on an execution and answer with what it returned or raised."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def run(execution: Execution | None) -> None:
+            try:
+                value = action(execution)
+            except PerdureError as error:
+                self._shard.reply(future, error)
+                return
+            if request is not None:
+                self._remember(*request, value)
+            self._shard.reply(future, value)
+
+        self._shard.submit(key, run)
+        return await future
+
+    async def _find(self, namespace: str, request_id: str) -> bytes | None:
+        row = await self._shard.store.find_request(namespace, request_id)
+        return row.reply if row is not None else None
+
+    def _remember(self, namespace: str, request_id: str, reply: object) -> None:
+        expires_ms = self._shard.clock.now_ms() + self._shard.config.request_memory_ms
+        row = RequestRow(namespace, request_id, msgspec.msgpack.encode(reply), expires_ms)
+        self._shard.pending.batch.requests.append(row)
+
+    def _key(self, namespace: str, id: str) -> ExecutionKey:
+        check_name("namespace", namespace)
+        check_name("execution id", id)
+        return ExecutionKey(namespace, id)
+
+
+def _not_found(key: ExecutionKey) -> NotFoundError:
+    return NotFoundError(f"no execution {key.id!r} in namespace {key.namespace!r}")

@@ -1,0 +1,414 @@
+"""Workers: sessions come, go and come back; leases are granted, adopted and lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+import uuid
+from collections.abc import Coroutine, Sequence
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from perdure_coordinator.engine.sessions import Session, SessionPort
+from perdure_coordinator.engine.shard import Shard
+from perdure_runtime.core import requests
+from perdure_runtime.core.entries import Recorded, is_command
+from perdure_runtime.core.errors import InvalidArgumentError, ProtocolError
+from perdure_runtime.core.execution import Execution
+from perdure_runtime.core.ids import ExecutionKey, make_epoch
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.limits import check_name
+from perdure_runtime.core.messages import (
+    Ack,
+    Activate,
+    Adopt,
+    Append,
+    Cached,
+    CoordinatorMessage,
+    DrainWorker,
+    Evict,
+    Finish,
+    Heartbeat,
+    Hello,
+    Journal,
+    MethodSpec,
+    Mismatch,
+    Release,
+    Welcome,
+    WorkerMessage,
+)
+from perdure_runtime.core.version import negotiate
+from perdure_runtime.failpoints import failpoint
+from perdure_runtime.storage import CatalogRow, StoredEntry
+from perdure_runtime.wire.v1.entries import decode_entry
+
+_LOG = logging.getLogger("perdure.coordinator")
+
+
+class Workers:
+    """The engine's side of every worker session."""
+
+    def __init__(self, shard: Shard, coordinator_id: str) -> None:
+        self._shard = shard
+        self._coordinator_id = coordinator_id
+        self._counter = count(1)
+        self._lost_timers: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.catalog: dict[tuple[str, str, str], MethodSpec] = {}
+        shard.release_slot = self._count_slot
+
+    # --- sessions ------------------------------------------------------------------------------
+
+    def connect(self, port: SessionPort, hello: Hello) -> str:
+        """Register a worker and queue its `Welcome`.
+
+        Raises:
+            ProtocolError: no common protocol version.
+            InvalidArgumentError: a bad name, or the same method twice.
+        """
+        protocol = negotiate(hello.protocol_min, hello.protocol_max)
+        self._check(hello)
+        shard, now_s = self._shard, time.monotonic()
+        session = Session(uuid.uuid4().hex, port, hello, now_s)
+        earlier = shard.sessions.of_worker(hello.worker_id)
+        shard.sessions.add(session, now_s)
+        config = shard.config
+        welcome = Welcome(
+            session.id,
+            protocol,
+            self._coordinator_id,
+            config.lease_ms,
+            config.resume_ms,
+            shard.clock.now_ms(),
+        )
+        shard.pending.message(session.id, welcome)
+        self._remember_methods(hello)
+        for cached in hello.cached:
+            self._spawn(self._adopt(session, cached))
+        kept = {cached.epoch for cached in hello.cached}
+        for old in earlier:
+            self._hand_over(old, kept)
+        shard.committer.kick()
+        return session.id
+
+    def receive(self, session_id: str, messages: Sequence[WorkerMessage]) -> None:
+        """Apply what a worker sent."""
+        failpoint("after-receive")
+        session = self._shard.sessions.by_id.get(session_id)
+        if session is None:
+            for message in messages:
+                self._count_stale(message)
+            raise ProtocolError("this session is over; connect again")
+        session.seen_s = time.monotonic()
+        for message in messages:
+            self._message(session, message)
+        self._shard.committer.kick()
+
+    def disconnect(self, session_id: str) -> None:
+        """The stream broke: the worker may come back within `resume_ms`."""
+        session = self._shard.sessions.by_id.get(session_id)
+        if session is None or not session.connected:
+            return
+        session.connected = False
+        if not session.leases:
+            self._lost(session)
+            return
+        loop = asyncio.get_running_loop()
+        delay_s = self._shard.config.resume_ms / 1000
+        self._lost_timers[session_id] = loop.call_later(delay_s, self._lost, session)
+
+    def expire(self, now_s: float) -> None:
+        """Give up on workers that have been silent for longer than a lease."""
+        lease_s = self._shard.config.lease_ms / 1000
+        for session in list(self._shard.sessions.by_id.values()):
+            if session.connected and now_s - session.seen_s > lease_s:
+                _LOG.warning("worker %s is silent: its leases end", session.worker_id)
+                self._lost(session)
+                session.port.close("no heartbeat within the lease")
+
+    def _check(self, hello: Hello) -> None:
+        check_name("namespace", hello.namespace)
+        check_name("worker id", hello.worker_id)
+        seen: set[tuple[str, str]] = set()
+        for spec in hello.methods:
+            check_name("service", spec.service)
+            check_name("method", spec.method)
+            if (spec.service, spec.method) in seen:
+                raise InvalidArgumentError(f"{spec.service}/{spec.method} is registered twice")
+            seen.add((spec.service, spec.method))
+
+    def _remember_methods(self, hello: Hello) -> None:
+        for spec in hello.methods:
+            key = (hello.namespace, spec.service, spec.method)
+            if self.catalog.get(key) != spec:
+                self.catalog[key] = spec
+                row = CatalogRow(*key, msgspec.msgpack.encode(spec))
+                self._shard.pending.batch.catalog.append(row)
+
+    def _hand_over(self, old: Session, kept: set[int]) -> None:
+        """The worker is back on a new stream: what it no longer holds is lost now."""
+        for epoch, key in list(old.leases.items()):
+            if epoch not in kept:
+                old.leases.pop(epoch)
+                self._lease_lost(key, epoch)
+        old.connected = False
+        old.port.close("the worker connected again")
+        if not old.leases:
+            self._remove(old)
+
+    def _lost(self, session: Session) -> None:
+        if session.leases:
+            self._shard.stats.sessions_lost += 1
+        for epoch, key in list(session.leases.items()):
+            self._lease_lost(key, epoch)
+        session.leases.clear()
+        session.active.clear()
+        self._remove(session)
+        self._shard.committer.kick()
+
+    def _remove(self, session: Session) -> None:
+        handle = self._lost_timers.pop(session.id, None)
+        if handle is not None:
+            handle.cancel()
+        session.connected = False
+        self._shard.sessions.remove(session, time.monotonic())
+
+    def _lease_lost(self, key: ExecutionKey, epoch: int) -> None:
+        execution = self._shard.executions.get(key)
+        if execution is None or execution.epoch != epoch:
+            return
+        execution.epoch = 0
+        execution.session_id = ""
+        execution.wake_index = -1
+        config = self._shard.config
+        decision = requests.lease_lost(execution, config.max_crashes, self._shard.clock.now_ms())
+        self._shard.decided(execution, decision)
+
+    # --- messages ------------------------------------------------------------------------------
+
+    def _message(self, session: Session, message: WorkerMessage) -> None:
+        match message:
+            case Append() | Finish() | Mismatch() | Release():
+                execution = self._holder(session, message.epoch)
+                if execution is None:
+                    self._count_stale(message)
+                    self._shard.pending.message(session.id, Evict(message.epoch, "stale epoch"))
+                else:
+                    self._for_execution(execution, message)
+            case Heartbeat():
+                pass
+            case DrainWorker():
+                session.draining = True
+            case Hello():
+                raise ProtocolError("a session starts with one Hello; this is the second")
+
+    def _for_execution(
+        self, execution: Execution, message: Append | Finish | Mismatch | Release
+    ) -> None:
+        shard = self._shard
+        now_ms = shard.clock.now_ms()
+        try:
+            match message:
+                case Append():
+                    decision = requests.append(execution, message, now_ms, random.random())
+                case Finish():
+                    decision = requests.finish(execution, message, now_ms, random.random())
+                case Mismatch():
+                    shard.stats.mismatches += 1
+                    decision = requests.mismatch(execution, message.diff, now_ms)
+                case Release():
+                    decision = requests.release(execution)
+        except ProtocolError as error:
+            _LOG.warning("%s; the execution is taken from this worker", error)
+            decision = requests.release(execution)
+        shard.decided(execution, decision)
+
+    def _holder(self, session: Session, epoch: int) -> Execution | None:
+        key = session.leases.get(epoch)
+        execution = self._shard.executions.get(key) if key is not None else None
+        return execution if execution is not None and execution.epoch == epoch else None
+
+    def _count_stale(self, message: WorkerMessage) -> None:
+        self._shard.stats.stale_messages += 1
+        if isinstance(message, Append):
+            self._shard.stats.stale_commands += len(message.commands)
+
+    # --- leases --------------------------------------------------------------------------------
+
+    def grant(self, key: ExecutionKey, session: Session) -> bool:
+        """Hand a queued execution to a session; the dispatcher calls it."""
+        shard = self._shard
+        execution = shard.executions.get(key)
+        if execution is None:
+            shard.submit(key, self._enqueue_again)
+            return False
+        if execution.row.status is not Status.QUEUED:
+            return False
+        target = execution.row.target
+        spec = session.methods[target.service, target.method]
+        decision = requests.grant(execution, spec, session.build_id, shard.clock.now_ms())
+        shard.stats.activations += 1
+        shard.stats.replays += not decision.entries
+        epoch = self._lease(execution, session)
+        shard.decided(execution, decision)
+        execution.wake_index = execution.length - 1
+        fresh = shard.fresh.pop(key, None)
+        if fresh is not None:
+            shard.pending.message(
+                session.id, self._activate(execution, spec, epoch, tuple(fresh), more=False)
+            )
+        else:
+            shard.paging[epoch] = []
+            self._spawn(self._send_journal(session, execution, spec, epoch, execution.length))
+        return True
+
+    def _enqueue_again(self, execution: Execution | None) -> None:
+        if execution is not None and execution.row.status is Status.QUEUED:
+            row = execution.row
+            self._shard.dispatcher.enqueue(row.key, row.target, row.priority)
+
+    def _lease(self, execution: Execution, session: Session) -> int:
+        epoch = make_epoch(self._shard.epoch, next(self._counter))
+        execution.epoch = epoch
+        execution.session_id = session.id
+        session.leases[epoch] = execution.key
+        return epoch
+
+    def _activate(
+        self,
+        execution: Execution,
+        spec: MethodSpec,
+        epoch: int,
+        entries: tuple[Recorded, ...],
+        more: bool,
+    ) -> Activate:
+        row = execution.row
+        return Activate(epoch, row.key, row.run, row.attempt, row.target, spec.kind, entries, more)
+
+    async def _send_journal(
+        self,
+        session: Session,
+        execution: Execution,
+        spec: MethodSpec,
+        epoch: int,
+        upto: int,
+    ) -> None:
+        """Send the journal from the store page by page; news in the meantime waits for its end."""
+        shard, index = self._shard, 0
+        await shard.committer.flushed()
+        while index < upto:
+            page = min(shard.config.page_entries, upto - index)
+            stored = await shard.store.load(execution.key, index, page)
+            if stored is None or not stored.entries or execution.epoch != epoch:
+                break
+            entries = _decode(stored.entries)
+            more = index + len(entries) < upto
+            message: CoordinatorMessage = (
+                self._activate(execution, spec, epoch, entries, more)
+                if index == 0
+                else Journal(epoch, entries, more)
+            )
+            session.port.send([message])
+            index += len(entries)
+        held = shard.paging.pop(epoch, [])
+        if held and execution.epoch == epoch:
+            session.port.send(held)
+
+    async def _adopt(self, session: Session, cached: Cached) -> None:
+        """Let a reconnected worker keep an execution, if nobody else has got it meanwhile."""
+        shard = self._shard
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Execution | None] = loop.create_future()
+        shard.submit(cached.key, future.set_result)
+        execution = await future
+        items: tuple[Ack | Recorded, ...] = ()
+        while execution is not None and self._may_adopt(session, execution, cached):
+            await shard.committer.flushed()
+            length = execution.length
+            stored = await shard.store.load(cached.key, cached.last_index + 1)
+            if stored is None or not self._may_adopt(session, execution, cached):
+                break
+            if execution.length != length:
+                continue
+            items = _missed(stored.entries)
+            self._take_over(session, execution, cached, items)
+            return
+        shard.pending.message(session.id, Evict(cached.epoch, "another worker has it"))
+        shard.committer.kick()
+
+    def _may_adopt(self, session: Session, execution: Execution, cached: Cached) -> bool:
+        holder = self._shard.sessions.by_id.get(execution.session_id)
+        free = not execution.epoch or (holder is not None and holder.worker_id == session.worker_id)
+        return (
+            free
+            and session.id in self._shard.sessions.by_id
+            and execution.attempt_open
+            and execution.attempt == cached.attempt
+            and execution.row.run == cached.run
+            and cached.last_index < execution.length
+            and execution.row.status in (Status.QUEUED, Status.RUNNING, Status.SUSPENDED)
+        )
+
+    def _take_over(
+        self,
+        session: Session,
+        execution: Execution,
+        cached: Cached,
+        items: tuple[Ack | Recorded, ...],
+    ) -> None:
+        shard = self._shard
+        holder = shard.sessions.by_id.get(execution.session_id)
+        if holder is not None:
+            holder.leases.pop(execution.epoch, None)
+            holder.active.discard(execution.epoch)
+            if not holder.connected and not holder.leases:
+                self._remove(holder)
+        epoch = self._lease(execution, session)
+        execution.wake_index = execution.length - 1 if items else -1
+        shard.stats.adoptions += 1
+        shard.decided(execution, requests.adopt(execution))
+        self._count_slot(execution)
+        shard.pending.message(session.id, Adopt(cached.epoch, epoch, items))
+        shard.fresh.pop(execution.key, None)
+        shard.committer.kick()
+
+    def _count_slot(self, execution: Execution) -> None:
+        session = self._shard.sessions.by_id.get(execution.session_id)
+        if session is None or not execution.epoch:
+            return
+        if execution.row.status is Status.RUNNING:
+            session.active.add(execution.epoch)
+        else:
+            session.active.discard(execution.epoch)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Cancel what is under way."""
+        for handle in self._lost_timers.values():
+            handle.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _decode(stored: Sequence[StoredEntry]) -> tuple[Recorded, ...]:
+    return tuple(Recorded(e.index, e.time_ms, decode_entry(e.data)) for e in stored)
+
+
+def _missed(stored: Sequence[StoredEntry]) -> tuple[Ack | Recorded, ...]:
+    """Journal entries for the worker that wrote some of them: its own are acknowledgements."""
+    items: list[Ack | Recorded] = []
+    for recorded in _decode(stored):
+        if is_command(recorded.entry):
+            items.append(Ack(recorded.index, 1, recorded.time_ms))
+        else:
+            items.append(recorded)
+    return tuple(items)

@@ -1,0 +1,78 @@
+"""Creating an execution: by a client's start, or by a call of another execution."""
+
+from __future__ import annotations
+
+from perdure_runtime.core.client import IdPolicy, StartReply
+from perdure_runtime.core.effects import Decision, Enqueue, SetTimer
+from perdure_runtime.core.entries import ExecutionCreated, StartOptions, Target
+from perdure_runtime.core.errors import AlreadyExistsError
+from perdure_runtime.core.execution import Execution
+from perdure_runtime.core.ids import ExecutionKey, ParentLink, root_key_base, shard_of
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.requests.wake import set_timeout
+from perdure_runtime.core.rows import ExecutionRow, TimerKind
+
+
+def create(
+    key: ExecutionKey,
+    target: Target,
+    input: Payload,
+    options: StartOptions,
+    now_ms: int,
+    *,
+    key_base: bytes | None = None,
+    parent: ParentLink | None = None,
+    trace: dict[str, str] | None = None,
+) -> tuple[Execution, Decision]:
+    """A new execution, queued or scheduled. The caller has checked that the id is free."""
+    scheduled = options.start_at_ms is not None and options.start_at_ms > now_ms
+    row = ExecutionRow(
+        key=key,
+        shard=shard_of(key),
+        target=target,
+        status=Status.SCHEDULED if scheduled else Status.QUEUED,
+        created_ms=now_ms,
+        input_digest=input.digest,
+        priority=options.priority,
+        parent=parent,
+        due_ms=options.start_at_ms or 0,
+    )
+    execution = Execution(row)
+    entry = ExecutionCreated(
+        target, input, key_base or root_key_base(key, 1), 1, options, parent, trace or {}
+    )
+    decision = Decision(reply=StartReply(key.id, 1, True), entries=[entry])
+    if scheduled:
+        assert options.start_at_ms is not None
+        decision.effects.append(SetTimer(TimerKind.START, "", options.start_at_ms))
+    else:
+        decision.effects.append(Enqueue())
+    if options.execution_timeout_ms is not None:
+        due_ms = now_ms + options.execution_timeout_ms
+        set_timeout(execution, decision, TimerKind.EXECUTION, due_ms)
+    return execution, decision
+
+
+def check_attach(row: ExecutionRow, target: Target, input: Payload, policy: IdPolicy) -> StartReply:
+    """What a start gets whose id exists (semantics, section 8).
+
+    Raises:
+        AlreadyExistsError: the policy is `reject`, or target or input differ.
+    """
+    if policy is IdPolicy.REJECT:
+        raise AlreadyExistsError(
+            f"execution {row.key.id!r} exists ({row.target.name()}, {row.status.value}) "
+            'and id_policy is "reject"'
+        )
+    if row.target != target:
+        raise AlreadyExistsError(
+            f"execution {row.key.id!r} exists and runs {row.target.name()}, not {target.name()}; "
+            "choose another id"
+        )
+    if row.input_digest and input.digest and row.input_digest != input.digest:
+        raise AlreadyExistsError(
+            f"execution {row.key.id!r} of {row.target.name()} exists with another input; "
+            "choose another id, or get its handle by id"
+        )
+    return StartReply(row.key.id, row.run, False)

@@ -1,0 +1,134 @@
+"""Rules shared by all requests that end, wake or park an execution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from perdure_runtime.core.client import Outcome
+from perdure_runtime.core.effects import (
+    CancelChild,
+    ClearTimer,
+    ClearTimers,
+    CompleteCall,
+    Decision,
+    Deliver,
+    Ended,
+    EndLease,
+    Enqueue,
+    SetTimer,
+)
+from perdure_runtime.core.entries import Entry, ExecutionEnded
+from perdure_runtime.core.execution import Execution
+from perdure_runtime.core.lifecycle import Status, transition
+from perdure_runtime.core.payload import Failure, FailureCode
+from perdure_runtime.core.rows import TimerKind
+
+
+def move(execution: Execution, decision: Decision, status: Status, **changes: Any) -> None:
+    """Change the status by the lifecycle table, and other fields of the row with it."""
+    before = decision.changes.get("status", execution.row.status)
+    decision.changes["status"] = transition(before, status, f"execution {execution.key.id!r}")
+    decision.changes.update(changes)
+
+
+def news(execution: Execution, decision: Decision, entry: Entry) -> None:
+    """Record an entry that the body has to see: deliver it, or get the execution a worker."""
+    decision.entries.append(entry)
+    status = decision.changes.get("status", execution.row.status)
+    if execution.epoch:
+        decision.effects.append(Deliver(len(decision.entries) - 1))
+        if status is Status.SUSPENDED:
+            move(execution, decision, Status.RUNNING)
+    elif status is Status.SUSPENDED:
+        move(execution, decision, Status.QUEUED)
+        decision.effects.append(Enqueue())
+
+
+def end_lease(execution: Execution, decision: Decision, reason: str) -> None:
+    """Take the execution away from its worker, if it has one."""
+    if execution.epoch:
+        decision.effects.append(EndLease(execution.epoch, reason))
+
+
+def cancel_calls(execution: Execution, decision: Decision, reason: str) -> None:
+    """Cancel every open call."""
+    decision.effects.extend(CancelChild(call.child, reason) for call in execution.calls.values())
+
+
+def end(execution: Execution, decision: Decision, entry: ExecutionEnded, now_ms: int) -> None:
+    """Record the outcome, tell the parent, wake the waiters, clear timers, cancel open calls."""
+    decision.entries.append(entry)
+    error = f"{entry.failure.type_name}: {entry.failure.message}" if entry.failure else ""
+    move(execution, decision, entry.status, ended_ms=now_ms, error=error[:1000], held=b"")
+    cancel_calls(execution, decision, f"caller {execution.key.id} ended")
+    decision.effects.append(ClearTimers())
+    end_lease(execution, decision, "ended")
+    created = execution.created
+    if created is not None and created.parent is not None and not created.parent.detached:
+        failure = entry.failure
+        if failure is None and entry.status is not Status.COMPLETED:
+            failure = cancelled_failure(execution, entry.status)
+        decision.effects.append(CompleteCall(created.parent, entry.result, failure))
+    decision.effects.append(Ended(outcome_of(execution, entry)))
+
+
+def outcome_of(execution: Execution, entry: ExecutionEnded) -> Outcome:
+    """How the execution ended, for those who wait."""
+    reason = execution.cancel.reason if execution.cancel else ""
+    return Outcome(execution.key.id, entry.status, entry.result, entry.failure, reason)
+
+
+def cancelled_failure(execution: Execution, status: Status) -> Failure:
+    """What a caller gets of a callee that was cancelled or ran out of time."""
+    reason = execution.cancel.reason if execution.cancel else ""
+    target = execution.row.target.name()
+    if status is Status.TIMED_OUT:
+        return Failure("CallTimeoutError", f"{target} timed out", FailureCode.TIMEOUT)
+    message = f"{target} was cancelled" + (f": {reason}" if reason else "")
+    return Failure("CallError", message, FailureCode.CANCELLED)
+
+
+def set_timeout(execution: Execution, decision: Decision, kind: TimerKind, due_ms: int) -> None:
+    """Set a timeout and remember it in the row, so that parking can stop its clock."""
+    timeouts = _timeouts(execution, decision)
+    timeouts[kind.value] = due_ms
+    decision.changes["held"] = msgspec.json.encode(timeouts)
+    decision.effects.append(SetTimer(kind, "", due_ms))
+
+
+def clear_timeout(execution: Execution, decision: Decision, kind: TimerKind) -> None:
+    """Forget a timeout."""
+    timeouts = _timeouts(execution, decision)
+    if timeouts.pop(kind.value, None) is not None:
+        decision.changes["held"] = msgspec.json.encode(timeouts) if timeouts else b""
+        decision.effects.append(ClearTimer(kind))
+
+
+def timeout_due_ms(execution: Execution, kind: TimerKind) -> int:
+    """When a timeout is due; 0 when none is set."""
+    return _timeouts(execution, Decision()).get(kind.value, 0)
+
+
+def hold_timeouts(execution: Execution, decision: Decision, now_ms: int) -> None:
+    """Stop the clocks of timeouts while parked: the row keeps what is left (semantics, 8)."""
+    timeouts = _timeouts(execution, decision)
+    if timeouts:
+        left = {kind: max(1, due_ms - now_ms) for kind, due_ms in timeouts.items()}
+        decision.changes["held"] = msgspec.json.encode(left)
+        decision.effects.extend(ClearTimer(TimerKind(kind)) for kind in timeouts)
+
+
+def release_timeouts(execution: Execution, decision: Decision, now_ms: int) -> None:
+    """Start the stopped clocks again with what was left."""
+    for kind, left_ms in _timeouts(execution, decision).items():
+        set_timeout(execution, decision, TimerKind(kind), now_ms + left_ms)
+
+
+def _timeouts(execution: Execution, decision: Decision) -> dict[str, int]:
+    encoded = decision.changes.get("held", execution.row.held)
+    if not encoded:
+        return {}
+    timeouts: dict[str, int] = msgspec.json.decode(encoded)
+    return timeouts
