@@ -149,7 +149,7 @@ _WHOLE_FLOW: tuple[Entry, ...] = (
     ),
     AttemptStarted(2, retry=Retry(max_retries=1, delay_ms=500), build_id="a1"),
     reused("0:1", "step", "validate", 2),
-    reused("0:2", "call", PAYMENT.name(), 3),
+    reused("0:2", "call", PAYMENT.name(), 4),
     TimerStarted("0:3", 1_000, START_MS + 1_110),
     TimerFired("0:3", 2),
     step("0:4", "ship", tries=2),
