@@ -115,6 +115,7 @@ class Shard:
         """A new execution enters the memory with its first decision."""
         self.executions[execution.key] = execution
         self.fresh[execution.key] = []
+        self.pending.row(execution.row)
         self.decided(execution, decision)
 
     def decided(self, execution: Execution, decision: fx.Decision) -> None:
@@ -208,10 +209,12 @@ class Shard:
 
     def _ended(self, execution: Execution, effect: fx.Ended, _: object) -> None:
         key = execution.key
+        assert execution.ended is not None
+        outcome = outcome_of(execution, execution.ended)
         for future in self.waiters.pop(key, ()):
-            self.pending.reply(future, effect.outcome)
+            self.pending.reply(future, outcome)
         for start, outbox_id in self.attached.pop(key, ()):
-            self._attach_ended(start, effect.outcome)
+            self._attach_ended(start, outcome)
             self.pending.batch.outbox_removed.append(outbox_id)
 
     # --- between executions --------------------------------------------------------------------
@@ -315,11 +318,7 @@ class Shard:
         return True
 
     def _attach_ended(self, start: fx.StartChild, outcome: Outcome) -> None:
-        failure = outcome.failure
-        if failure is None and outcome.status is not Status.COMPLETED:
-            message = f"{start.call.target.name()} was cancelled: {outcome.reason}"
-            failure = Failure("CallError", message, FailureCode.CANCELLED)
-        self._send(None, fx.CompleteCall(start.parent, outcome.result, failure), None)
+        self._send(None, fx.CompleteCall(start.parent, outcome.result, outcome.failure), None)
 
     # --- time and disk -------------------------------------------------------------------------
 

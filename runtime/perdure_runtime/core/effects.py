@@ -10,7 +10,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from perdure_runtime.core.client import Outcome
 from perdure_runtime.core.entries import CallIssued, Entry
 from perdure_runtime.core.ids import ExecutionKey, ParentLink
 from perdure_runtime.core.messages import Ack
@@ -84,8 +83,6 @@ class Enqueue(Struct, frozen=True):
 
 class Ended(Struct, frozen=True):
     """The execution has its outcome; wake those who wait for it."""
-
-    outcome: Outcome
 
 
 Effect = (

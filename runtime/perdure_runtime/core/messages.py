@@ -76,8 +76,8 @@ class Append(Struct, frozen=True):
     """Commands for the journal, in the order the body issued them.
 
     `base` is how many commands of this attempt precede `commands`; what is already recorded is
-    acknowledged again. `consumed` is the index of the last journal entry delivered to the body.
-    `idle` says that the body waits and no step runs: the slot is free. `cancel_calls` and
+    dropped: its acknowledgement came with `Adopt`. `consumed` is the index of the last journal
+    entry delivered to the body. `idle` says that the body waits and no step runs: the slot is free. `cancel_calls` and
     `cancel_timers` are paths nobody awaits any more; they are hints that a replay repeats.
     """
 

@@ -45,7 +45,7 @@ def cancel(
     status = execution.row.status
     if not execution.attempt_open or status in (Status.PAUSED, Status.BLOCKED):
         decision.entries.append(request)
-        end_cancelled(execution, decision, now_ms)
+        end_cancelled(execution, decision, request, now_ms)
         return decision
     news(execution, decision, request)
     decision.effects.append(SetTimer(TimerKind.GRACE, "", now_ms + grace_ms))

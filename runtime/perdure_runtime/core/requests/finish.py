@@ -5,7 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from perdure_runtime.core.effects import ClearTimer, Decision, SetTimer
-from perdure_runtime.core.entries import AttemptEnded, ExecutionEnded, Paused, StateWrite
+from perdure_runtime.core.entries import (
+    AttemptEnded,
+    CancelRequested,
+    ExecutionEnded,
+    Paused,
+    StateWrite,
+)
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import Finish
@@ -13,7 +19,6 @@ from perdure_runtime.core.payload import Failure, FailureCode
 from perdure_runtime.core.requests.append import new_commands
 from perdure_runtime.core.requests.wake import (
     cancel_calls,
-    cancelled_failure,
     clear_timeout,
     end,
     end_lease,
@@ -31,7 +36,8 @@ def finish(execution: Execution, request: Finish, now_ms: int, draw: float) -> D
     if request.progress is not None:
         decision.changes["progress"] = msgspec.json.encode(request.progress)
     if request.cancelled:
-        end_cancelled(execution, decision, now_ms, request.writes)
+        cancel = execution.cancel or CancelRequested()
+        end_cancelled(execution, decision, cancel, now_ms, request.writes)
     elif request.timed_out:
         attempt_failed(
             execution, decision, timeout_failure(execution), now_ms, draw, request.writes
@@ -47,14 +53,26 @@ def finish(execution: Execution, request: Finish, now_ms: int, draw: float) -> D
 def end_cancelled(
     execution: Execution,
     decision: Decision,
+    cancel: CancelRequested,
     now_ms: int,
     writes: tuple[StateWrite, ...] = (),
 ) -> None:
     """The cancellation took effect: `cancelled`, or `timed_out` by the execution's timeout."""
-    timed_out = execution.cancel is not None and execution.cancel.timed_out
-    status = Status.TIMED_OUT if timed_out else Status.CANCELLED
-    failure = cancelled_failure(execution, status) if timed_out else None
+    status = Status.TIMED_OUT if cancel.timed_out else Status.CANCELLED
+    failure = cancelled_failure(execution, cancel)
     end(execution, decision, ExecutionEnded(status, None, failure, writes), now_ms)
+
+
+def cancelled_failure(execution: Execution, cancel: CancelRequested) -> Failure:
+    """What callers get of an execution that was cancelled or ran out of time."""
+    target = execution.row.target.name()
+    if not cancel.timed_out:
+        message = f"{target} was cancelled" + (f": {cancel.reason}" if cancel.reason else "")
+        return Failure("CallError", message, FailureCode.CANCELLED)
+    if execution.attempt:
+        return Failure("CallTimeoutError", f"{target} timed out", FailureCode.TIMEOUT)
+    message = f"no worker took {target} before the timeout"
+    return Failure("ServiceUnavailableError", message, FailureCode.UNAVAILABLE)
 
 
 def timeout_failure(execution: Execution) -> Failure:
@@ -83,7 +101,7 @@ def attempt_failed(
     started = execution.started
     assert started is not None
     if execution.cancel is not None and failure.code is FailureCode.TIMEOUT:
-        end_cancelled(execution, decision, now_ms, writes)
+        end_cancelled(execution, decision, execution.cancel, now_ms, writes)
         return
     retries = execution.attempt - execution.retries_from
     if failure.retryable and retries <= started.retry.max_retries:

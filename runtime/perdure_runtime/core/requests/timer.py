@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perdure_runtime.core.effects import ClearTimer, Decision, Enqueue, SetTimer
-from perdure_runtime.core.entries import AttemptTimedOut, CancelRequested, TimerFired
+from perdure_runtime.core.entries import AttemptTimedOut, TimerFired
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.core.requests.control import cancel
@@ -71,7 +71,7 @@ def _grace_over(execution: Execution, decision: Decision, now_ms: int, draw: flo
     """The body did not end in time after a cancel or a timeout: end it without its help."""
     if execution.row.status in PARKED:
         return
-    if isinstance(execution.cancel, CancelRequested):
-        end_cancelled(execution, decision, now_ms)
+    if execution.cancel is not None:
+        end_cancelled(execution, decision, execution.cancel, now_ms)
     elif execution.timed_out_index >= 0 and execution.attempt_open:
         attempt_failed(execution, decision, timeout_failure(execution), now_ms, draw)

@@ -22,7 +22,6 @@ from perdure_runtime.core.effects import (
 from perdure_runtime.core.entries import Entry, ExecutionEnded
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status, transition
-from perdure_runtime.core.payload import Failure, FailureCode
 from perdure_runtime.core.rows import TimerKind
 
 
@@ -67,27 +66,14 @@ def end(execution: Execution, decision: Decision, entry: ExecutionEnded, now_ms:
     end_lease(execution, decision, "ended")
     created = execution.created
     if created is not None and created.parent is not None and not created.parent.detached:
-        failure = entry.failure
-        if failure is None and entry.status is not Status.COMPLETED:
-            failure = cancelled_failure(execution, entry.status)
-        decision.effects.append(CompleteCall(created.parent, entry.result, failure))
-    decision.effects.append(Ended(outcome_of(execution, entry)))
+        decision.effects.append(CompleteCall(created.parent, entry.result, entry.failure))
+    decision.effects.append(Ended())
 
 
 def outcome_of(execution: Execution, entry: ExecutionEnded) -> Outcome:
     """How the execution ended, for those who wait."""
     reason = execution.cancel.reason if execution.cancel else ""
     return Outcome(execution.key.id, entry.status, entry.result, entry.failure, reason)
-
-
-def cancelled_failure(execution: Execution, status: Status) -> Failure:
-    """What a caller gets of a callee that was cancelled or ran out of time."""
-    reason = execution.cancel.reason if execution.cancel else ""
-    target = execution.row.target.name()
-    if status is Status.TIMED_OUT:
-        return Failure("CallTimeoutError", f"{target} timed out", FailureCode.TIMEOUT)
-    message = f"{target} was cancelled" + (f": {reason}" if reason else "")
-    return Failure("CallError", message, FailureCode.CANCELLED)
 
 
 def set_timeout(execution: Execution, decision: Decision, kind: TimerKind, due_ms: int) -> None:
