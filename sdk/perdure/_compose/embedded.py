@@ -1,0 +1,259 @@
+"""The embedded coordinator: the same engine and store in the caller's process, without a port.
+
+It has its own thread and loop, so that a blocked caller (a `time.sleep` in a notebook) does not
+stop timers and commits. The worker link and the client transport hand the same values over that a
+wire would carry. This module does not run user code; that is the worker's executor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from perdure.client.transport import Transport
+from perdure.worker.link import LinkReceiver
+from perdure_coordinator.config import Config
+from perdure_coordinator.engine import Engine
+from perdure_coordinator.store import open_store
+from perdure_runtime.core.client import (
+    ControlReply,
+    ControlRequest,
+    Description,
+    ListReply,
+    ListRequest,
+    MethodInfo,
+    Outcome,
+    StartReply,
+    StartRequest,
+    WorkerInfo,
+)
+from perdure_runtime.core.entries import Recorded
+from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError
+from perdure_runtime.core.messages import CoordinatorMessage, Welcome, WorkerMessage
+from perdure_runtime.core.payload import Payload
+
+T = TypeVar("T")
+
+
+class EmbeddedCoordinator:
+    """An engine on its own thread. Open and close it from any one loop."""
+
+    def __init__(self, database: str, config: Config | None = None) -> None:
+        self.database = database
+        self._config = config or Config()
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(
+            target=self._main, name="perdure-coordinator", daemon=True
+        )
+        self.loop: asyncio.AbstractEventLoop
+        self.engine: Engine
+
+    async def open(self) -> None:
+        """Open the database, recover, and return once requests are served.
+
+        Raises:
+            DatabaseInUseError, SchemaVersionError: as `open_store`.
+        """
+        self._thread.start()
+        await asyncio.get_running_loop().run_in_executor(None, self._ready.wait)
+        if self._error is not None:
+            self._thread.join()
+            raise self._error
+
+    async def close(self) -> None:
+        """Commit what is decided and close the database. Twice is once."""
+        if self._thread.is_alive():
+            self.loop.call_soon_threadsafe(self._stop.set)
+            await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+
+    async def call(self, make: Callable[[Engine], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine of the engine on its loop and await it here."""
+        if not self._thread.is_alive():
+            raise CoordinatorUnavailableError("the embedded runtime is closed")
+        coroutine = make(self.engine)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        store = await open_store(self.database)
+        try:
+            self.engine = await Engine.open(store, self._config)
+        except BaseException:
+            await store.close()
+            raise
+        self._ready.set()
+        await self._stop.wait()
+        await self.engine.stop()
+
+
+class EmbeddedLink:
+    """A worker link without a wire: batches of values from thread to thread."""
+
+    def __init__(self, coordinator: EmbeddedCoordinator) -> None:
+        self._coordinator = coordinator
+        self._receiver: LinkReceiver
+        self._home: asyncio.AbstractEventLoop
+        self._session_id = ""
+        self._outgoing: deque[WorkerMessage] = deque()
+        self._incoming: deque[CoordinatorMessage] = deque()
+        self._heartbeat: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def open(self, receiver: LinkReceiver) -> None:
+        """Register the worker; returns at once. Call it on the executor's loop."""
+        self._receiver = receiver
+        self._home = asyncio.get_running_loop()
+        self._coordinator.loop.call_soon_threadsafe(self._connect, receiver.hello())
+
+    def send(self, messages: Sequence[WorkerMessage]) -> None:
+        """Hand messages to the engine's thread, in one call for all that piles up."""
+        first = not self._outgoing
+        self._outgoing.extend(messages)
+        if first:
+            self._coordinator.loop.call_soon_threadsafe(self._pass_on)
+
+    async def close(self, grace_s: float = 5.0) -> None:
+        """End the session."""
+        if not self._closed:
+            self._closed = True
+
+            async def disconnect(engine: Engine) -> None:
+                if self._heartbeat is not None:
+                    self._heartbeat.cancel()
+                engine.disconnect(self._session_id)
+
+            await self._coordinator.call(disconnect)
+
+    # On the engine's loop.
+
+    def _connect(self, hello: Any) -> None:
+        try:
+            self._session_id = self._coordinator.engine.connect(_Port(self), hello)
+        except PerdureError as error:
+            self._home.call_soon_threadsafe(self._receiver.refused, error)
+            return
+        self._beat()
+
+    def _beat(self) -> None:
+        self._coordinator.engine.heartbeat(self._session_id)
+        self._heartbeat = self._coordinator.loop.call_later(1.0, self._beat)
+
+    def _pass_on(self) -> None:
+        messages: list[WorkerMessage] = []
+        while self._outgoing:
+            messages.append(self._outgoing.popleft())
+        if messages and self._session_id:
+            self._coordinator.engine.receive(self._session_id, messages)
+
+    def deliver(self, messages: Sequence[CoordinatorMessage]) -> None:
+        """Messages of the engine, on its loop, for the executor's loop."""
+        first = not self._incoming
+        self._incoming.extend(messages)
+        if first and not self._home.is_closed():
+            self._home.call_soon_threadsafe(self._arrive)
+
+    # On the executor's loop.
+
+    def _arrive(self) -> None:
+        messages: list[CoordinatorMessage] = []
+        while self._incoming:
+            message = self._incoming.popleft()
+            if isinstance(message, Welcome):
+                self._receiver.connected(message)
+            else:
+                messages.append(message)
+        if messages:
+            self._receiver.receive(messages)
+
+
+class _Port:
+    """The engine's way to an embedded worker."""
+
+    def __init__(self, link: EmbeddedLink) -> None:
+        self._link = link
+
+    def send(self, messages: Sequence[CoordinatorMessage]) -> None:
+        """Hand over."""
+        self._link.deliver(messages)
+
+    def close(self, reason: str) -> None:
+        """The engine has given up on the session; an embedded one ends with its process."""
+
+
+class EmbeddedTransport(Transport):
+    """Client calls handed to the engine's thread."""
+
+    def __init__(self, coordinator: EmbeddedCoordinator) -> None:
+        self._coordinator = coordinator
+
+    async def start(self, request: StartRequest) -> StartReply:
+        return await self._coordinator.call(lambda engine: engine.start(request))
+
+    async def describe(self, namespace: str, id: str) -> Description:
+        return await self._coordinator.call(lambda engine: engine.describe(namespace, id))
+
+    async def wait(self, namespace: str, id: str) -> Outcome:
+        return await self._coordinator.call(lambda engine: engine.wait(namespace, id))
+
+    async def list(self, request: ListRequest) -> ListReply:
+        return await self._coordinator.call(lambda engine: engine.list(request))
+
+    async def control(self, request: ControlRequest) -> ControlReply:
+        return await self._coordinator.call(lambda engine: engine.control(request))
+
+    async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
+        return await self._coordinator.call(lambda engine: engine.read_state(namespace, id))
+
+    async def list_workers(self, namespace: str) -> list[WorkerInfo]:
+        async def ask(engine: Engine) -> list[WorkerInfo]:
+            return engine.list_workers(namespace)
+
+        return await self._coordinator.call(ask)
+
+    async def list_methods(self, namespace: str) -> list[MethodInfo]:
+        async def ask(engine: Engine) -> list[MethodInfo]:
+            return engine.list_methods(namespace)
+
+        return await self._coordinator.call(ask)
+
+    async def health(self) -> dict[str, str]:
+        return {"status": "serving", "database": self._coordinator.database}
+
+    async def history(
+        self, namespace: str, id: str, from_index: int, follow: bool
+    ) -> AsyncIterator[Recorded]:
+        home = asyncio.get_running_loop()
+        queue: asyncio.Queue[Recorded | BaseException | None] = asyncio.Queue()
+
+        async def pump(engine: Engine) -> None:
+            try:
+                async for recorded in engine.history(namespace, id, from_index, follow):
+                    home.call_soon_threadsafe(queue.put_nowait, recorded)
+                home.call_soon_threadsafe(queue.put_nowait, None)
+            except PerdureError as error:
+                home.call_soon_threadsafe(queue.put_nowait, error)
+
+        reading = asyncio.ensure_future(self._coordinator.call(pump))
+        try:
+            while (item := await queue.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            reading.cancel()
+
+    async def close(self) -> None:
+        """Nothing of its own to close; the runtime closes the coordinator."""
