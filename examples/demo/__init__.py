@@ -1,0 +1,1 @@
+"""The main job: measure a directory tree, and survive being killed half-way."""
