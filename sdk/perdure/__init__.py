@@ -1,1 +1,111 @@
-"""Perdure: ordinary async Python that survives crashes."""
+"""Perdure: ordinary async Python functions that survive crashes.
+
+Everything public is here and is loaded at its first use, so that `import perdure` stays cheap:
+neither gRPC nor the coordinator is imported.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perdure import durable, sync
+    from perdure.client.client import Client
+    from perdure.client.connection import connect
+    from perdure.client.handle import ExecutionHandle
+    from perdure.client.history import HistoryEntry
+    from perdure.client.query import ExecutionInfo
+    from perdure.context import DurableContext
+    from perdure.embedding import embedded
+    from perdure.options import RetryPolicy
+    from perdure.service import Service
+    from perdure_runtime.core.errors import (
+        AlreadyExistsError,
+        ApplicationError,
+        CallError,
+        CallTimeoutError,
+        CoordinatorUnavailableError,
+        ExecutionCancelledError,
+        ExecutionFailed,
+        ExecutionTimedOut,
+        NonRetryableError,
+        NotFoundError,
+        PerdureError,
+        SerializationError,
+        ServiceUnavailableError,
+        StepError,
+        StepInterrupted,
+    )
+
+_ERRORS = "perdure_runtime.core.errors"
+_HOMES = {
+    "AlreadyExistsError": _ERRORS,
+    "ApplicationError": _ERRORS,
+    "CallError": _ERRORS,
+    "CallTimeoutError": _ERRORS,
+    "Client": "perdure.client.client",
+    "CoordinatorUnavailableError": _ERRORS,
+    "DurableContext": "perdure.context",
+    "ExecutionCancelledError": _ERRORS,
+    "ExecutionFailed": _ERRORS,
+    "ExecutionHandle": "perdure.client.handle",
+    "ExecutionInfo": "perdure.client.query",
+    "ExecutionTimedOut": _ERRORS,
+    "HistoryEntry": "perdure.client.history",
+    "NonRetryableError": _ERRORS,
+    "NotFoundError": _ERRORS,
+    "PerdureError": _ERRORS,
+    "RetryPolicy": "perdure.options",
+    "SerializationError": _ERRORS,
+    "Service": "perdure.service",
+    "ServiceUnavailableError": _ERRORS,
+    "StepError": _ERRORS,
+    "StepInterrupted": _ERRORS,
+    "connect": "perdure.client.connection",
+    "durable": "",
+    "embedded": "perdure.embedding",
+    "sync": "",
+}
+
+__all__ = [
+    "AlreadyExistsError",
+    "ApplicationError",
+    "CallError",
+    "CallTimeoutError",
+    "Client",
+    "CoordinatorUnavailableError",
+    "DurableContext",
+    "ExecutionCancelledError",
+    "ExecutionFailed",
+    "ExecutionHandle",
+    "ExecutionInfo",
+    "ExecutionTimedOut",
+    "HistoryEntry",
+    "NonRetryableError",
+    "NotFoundError",
+    "PerdureError",
+    "RetryPolicy",
+    "SerializationError",
+    "Service",
+    "ServiceUnavailableError",
+    "StepError",
+    "StepInterrupted",
+    "connect",
+    "durable",
+    "embedded",
+    "sync",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'perdure' has no attribute {name!r}")
+    value = getattr(import_module(home), name) if home else import_module(f"perdure.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,50 @@
+"""The typer application: every command under its name."""
+
+from __future__ import annotations
+
+import typer
+
+from perdure.cli.cancel import cancel
+from perdure.cli.control import delete, pause, resume
+from perdure.cli.health import health
+from perdure.cli.history import history
+from perdure.cli.list import list_executions
+from perdure.cli.result import result
+from perdure.cli.retry import retry
+from perdure.cli.run import run
+from perdure.cli.server import server
+from perdure.cli.services import services
+from perdure.cli.show import show
+from perdure.cli.start import start
+from perdure.cli.worker import worker
+from perdure.cli.workers import workers
+
+app = typer.Typer(
+    name="perdure",
+    help="Durable execution for Python. Exit codes: 0 done, 1 failed, 2 usage, 3 not found, "
+    "4 cancelled, 5 timed out, 6 paused or blocked, 7 unreachable, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich alone would double the time of --help
+)
+
+for command in (
+    server,
+    worker,
+    start,
+    run,
+    result,
+    show,
+    history,
+    cancel,
+    retry,
+    pause,
+    resume,
+    delete,
+    health,
+    workers,
+    services,
+):
+    app.command()(command)
+app.command("list")(list_executions)

@@ -1,0 +1,63 @@
+"""Arguments and options that several commands have, declared once."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from perdure.cli.failures import UsageError
+
+
+class Format(StrEnum):
+    """How a command shows what it found."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Endpoint = Annotated[
+    str | None,
+    typer.Option("--endpoint", help="Of the coordinator.", show_default="http://localhost:8080"),
+]
+Namespace = Annotated[
+    str | None, typer.Option("--namespace", help="Of the executions.", show_default="default")
+]
+Token = Annotated[
+    str | None, typer.Option("--token", help="Sent with every request.", show_default=False)
+]
+Output = Annotated[Format, typer.Option("-o", "--output", help="How to show the answer.")]
+ExecutionId = Annotated[str, typer.Argument(metavar="ID", help="Of the execution.")]
+ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="That offers the function.")]
+FunctionName = Annotated[str, typer.Argument(metavar="FUNCTION", help="Function, flow or handler.")]
+Input = Annotated[
+    str, typer.Argument(metavar="INPUT", help="JSON; `-` reads it from standard input.")
+]
+NewId = Annotated[
+    str | None,
+    typer.Option("--id", help="Of the execution; the same id attaches.", show_default="made up"),
+]
+Priority = Annotated[int, typer.Option(help="Higher runs earlier.")]
+Delay = Annotated[float | None, typer.Option(help="Seconds before it starts.", show_default=False)]
+Timeout = Annotated[
+    float | None, typer.Option(help="Seconds for the execution.", show_default=False)
+]
+
+
+def parse_json(text: str, what: str = "INPUT") -> Any:
+    """A JSON argument as a value.
+
+    Raises:
+        UsageError: it is none; the message says where and how to quote it.
+    """
+    import msgspec
+
+    source = sys.stdin.read() if text == "-" else text
+    try:
+        return msgspec.json.decode(source.encode("utf-8", "surrogateescape"))
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise UsageError(
+            f"""{what} is not valid JSON: {error}; quote it for the shell, such as '{{"a": 1}}'"""
+        ) from None

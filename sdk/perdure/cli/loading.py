@@ -1,0 +1,89 @@
+"""What a worker is told to serve: `app:service`, `app` or `app.py` as services."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from perdure.cli.failures import UsageError
+
+if TYPE_CHECKING:
+    from perdure.service import Service
+
+
+def load_services(target: str, default_service: str) -> list[Service]:
+    """Import the target and collect its services.
+
+    A module's functions, flows and steps that no service offers go into `default_service`.
+
+    Raises:
+        UsageError: there is no such module or name, it cannot be imported, or it defines nothing.
+        InvalidArgumentError: two definitions of one name meet in a service.
+    """
+    from perdure.definition import Definition
+    from perdure.registry import collect_services
+    from perdure.service import Service
+
+    where, _, name = target.partition(":")
+    module = _import(where)
+    found = [_attribute(module, name)] if name else list(vars(module).values())
+    services = [each for each in found if isinstance(each, Service)]
+    definitions = [
+        each.definition
+        for each in found
+        if not isinstance(each, type) and isinstance(getattr(each, "definition", None), Definition)
+    ]
+    if not services and not definitions:
+        raise UsageError(
+            f"{target} is no service and no durable function"
+            if name
+            else f"{target} defines no service and no durable function"
+        )
+    services += collect_services(definitions, default_service)
+    return list({service.name: service for service in services}.values())
+
+
+def _attribute(module: ModuleType, name: str) -> Any:
+    found: Any = module
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise UsageError(f"{module.__name__} has no {name!r}") from None
+    return found
+
+
+def _import(where: str) -> ModuleType:
+    directory = str(Path.cwd())
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+    try:
+        if where.endswith(".py"):
+            return _import_file(Path(where))
+        return import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (where == error.name or where.startswith(f"{error.name}.")):
+            raise UsageError(
+                f"there is no module {where!r} in {directory} or on the path"
+            ) from None
+        raise UsageError(f"{where} needs {error.name!r}, which is not installed") from error
+    except (ImportError, SyntaxError, ValueError) as error:
+        raise UsageError(f"cannot import {where}: {type(error).__name__}: {error}") from error
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    name = path.stem
+    spec = spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} cannot be imported")
+    sys.path.insert(0, str(path.resolve().parent))
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

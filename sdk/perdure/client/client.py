@@ -1,0 +1,332 @@
+"""`Client`: starts executions and finds them again, over any `Transport`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, Literal, TypedDict, TypeVar, TypeVarTuple, Unpack, overload
+from uuid import uuid4
+
+from perdure.client.control import control_one
+from perdure.client.handle import ExecutionHandle
+from perdure.client.query import ExecutionInfo, pages, statuses_of
+from perdure.client.transport import Transport
+from perdure.decorators.keywords import check_keywords
+from perdure.definition import Definition
+from perdure.option_checks import Errors, milliseconds, optional_milliseconds, start_at_ms
+from perdure.options import DEFAULT_RETRY, NO_CALL_OPTIONS, CallOptions, RetryPolicy, retry_policy
+from perdure.registry import DEFAULT_SERVICE, definition_of, is_placed, target_of
+from perdure_runtime.core.client import (
+    ControlOperation,
+    IdPolicy,
+    ListRequest,
+    MethodInfo,
+    StartRequest,
+    WorkerInfo,
+)
+from perdure_runtime.core.entries import StartOptions, Target
+from perdure_runtime.core.errors import AmbiguousTargetError
+from perdure_runtime.core.limits import check_name
+from perdure_runtime.core.payload import Payload
+from perdure_runtime.serde import Serializers
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_UNSET: Final = object()
+
+
+class StartKeywords(TypedDict, total=False):
+    """Options of a start; see `CallOptions`."""
+
+    id: str | None
+    id_policy: Literal["attach", "reject"]
+    priority: int
+    start_at: datetime | float | None
+    delay: float | None
+    timeout: float | None
+    retry: RetryPolicy | int | None
+    service: str | None
+    metadata: Mapping[str, str] | None
+
+
+class Client:
+    """A connection to one coordinator and one namespace. Made by `connect` and `embedded`."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        namespace: str = "default",
+        serializers: Serializers | None = None,
+    ) -> None:
+        self.namespace = check_name("namespace", namespace)
+        self.transport = transport
+        self._serializers = Serializers() if serializers is None else serializers
+        self._found: dict[Definition, Target] = {}
+
+    # --- starting ------------------------------------------------------------------------------
+
+    @overload
+    async def start(
+        self,
+        function: Callable[[*Ts], Coroutine[Any, Any, T]],
+        /,
+        *args: *Ts,
+        **options: Unpack[StartKeywords],
+    ) -> ExecutionHandle[T]: ...
+    @overload
+    async def start(
+        self,
+        service: str,
+        method: str,
+        payload: Any = None,
+        /,
+        **options: Unpack[StartKeywords],
+    ) -> ExecutionHandle[Any]: ...
+    async def start(
+        self, function: object, /, *args: object, **options: object
+    ) -> ExecutionHandle[Any]:
+        """Start an execution; returns when the start is on disk.
+
+        Either of a function of this process with its arguments, or of `service, method` by name,
+        of any language, with one payload. Keywords are options, never arguments.
+
+        Raises:
+            AlreadyExistsError: the id is taken by another function or another input, or by any
+                execution with `id_policy="reject"`.
+            AmbiguousTargetError: several services offer the function.
+            InvalidArgumentError: an option is not allowed.
+            SerializationError, LimitExceededError: the input cannot be encoded.
+            CoordinatorUnavailableError: nobody answered.
+            TypeError: the arguments do not fit the function, or it belongs to no service.
+        """
+        check_keywords("start()", StartKeywords, options)
+        chosen: CallOptions = getattr(function, "call_options", NO_CALL_OPTIONS).merged(options)
+        if isinstance(function, str):
+            return await self._start_by_name(function, args, chosen)
+        definition = definition_of(function)
+        if definition is None:
+            raise TypeError(
+                f"{function!r} is not decorated and no service of this process offers it; decorate "
+                "it, or start it by name: start(service, method, payload)"
+            )
+        return await self.start_definition(definition, args, {}, chosen)
+
+    async def start_definition(
+        self,
+        definition: Definition,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: CallOptions = NO_CALL_OPTIONS,
+    ) -> ExecutionHandle[Any]:
+        """Start a definition of this process; see `start`."""
+        signature, serializers = definition.signature, self._serializers
+        target = await self._target(definition, options)
+        payload = signature.bind(args, kwargs, serializers)
+        return await self._start(
+            target,
+            payload,
+            options,
+            decode=partial(signature.decode_result, serializer=serializers),
+            raises=definition.options.raises,
+        )
+
+    async def _start_by_name(
+        self, service: str, args: Sequence[Any], options: CallOptions
+    ) -> ExecutionHandle[Any]:
+        if not 1 <= len(args) <= 2 or not isinstance(args[0], str):
+            raise TypeError("by name it is start(service, method, payload=None)")
+        target = Target(check_name("service", service), check_name("method", args[0]))
+        value = args[1] if len(args) == 2 else None
+        payload = self._serializers.encode(value, what="payload")
+        return await self._start(target, payload, options, decode=self._serializers.decode)
+
+    async def _start(
+        self,
+        target: Target,
+        payload: Payload,
+        options: CallOptions,
+        *,
+        decode: Callable[[Payload], Any],
+        raises: Errors = (),
+    ) -> ExecutionHandle[Any]:
+        request = StartRequest(
+            namespace=self.namespace,
+            request_id=uuid4().hex,
+            id=options.id or uuid4().hex,
+            target=target,
+            input=payload,
+            options=start_options(options),
+            id_policy=IdPolicy(options.id_policy),
+        )
+        reply = await self.transport.start(request)
+        return ExecutionHandle(
+            self.transport,
+            self.namespace,
+            reply.id,
+            decode=decode,
+            serializer=self._serializers,
+            raises=raises,
+            created=reply.created,
+        )
+
+    async def _target(self, definition: Definition, options: CallOptions) -> Target:
+        """This process's opinion, else the only service of the namespace that has the name."""
+        if options.service is not None or is_placed(definition):
+            return target_of(definition, options.service)
+        found = self._found.get(definition)
+        if found is None:
+            methods = await self.transport.list_methods(self.namespace)
+            services = sorted({each.service for each in methods if each.method == definition.name})
+            if len(services) > 1:
+                raise AmbiguousTargetError(
+                    f"the services {', '.join(services)} all offer {definition.name!r}; say which "
+                    "one with service="
+                )
+            if not services:
+                return Target(DEFAULT_SERVICE, definition.name)
+            found = self._found[definition] = Target(services[0], definition.name)
+        return found
+
+    # --- finding -------------------------------------------------------------------------------
+
+    @overload
+    def get(self, id: str) -> ExecutionHandle[Any]: ...
+    @overload
+    def get(
+        self, id: str, function: Callable[..., Coroutine[Any, Any, T]]
+    ) -> ExecutionHandle[T]: ...
+    def get(self, id: str, function: object = None) -> ExecutionHandle[Any]:
+        """A handle on an execution that may exist; nothing is asked yet.
+
+        Args:
+            function: what it runs, so that the result is restored by its return hint.
+        """
+        check_name("execution id", id)
+        definition = definition_of(function)
+        serializers = self._serializers
+        decode: Callable[[Payload], Any] = serializers.decode
+        if definition is not None:
+            decode = partial(definition.signature.decode_result, serializer=serializers)
+        return ExecutionHandle(
+            self.transport,
+            self.namespace,
+            id,
+            decode=decode,
+            serializer=serializers,
+            raises=() if definition is None else definition.options.raises,
+        )
+
+    def list(
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        service: str = "",
+        method: str = "",
+        id_prefix: str = "",
+        parent_id: str = "",
+        limit: int | None = None,
+    ) -> AsyncIterator[ExecutionInfo]:
+        """Executions of the namespace, newest first, fetched page by page.
+
+        Args:
+            status: one status or several; all when None.
+            limit: how many at most; all when None.
+
+        Raises:
+            InvalidArgumentError: there is no such status.
+        """
+        request = ListRequest(
+            namespace=self.namespace,
+            statuses=statuses_of(status),
+            service=service,
+            method=method,
+            id_prefix=id_prefix,
+            parent_id=parent_id,
+        )
+        return pages(self.transport, request, limit)
+
+    async def read_state(self, id: str) -> dict[str, Any]:
+        """What the `ctx.state` of an execution holds. Raises `NotFoundError`."""
+        return await self.get(id).read_state()
+
+    # --- steering ------------------------------------------------------------------------------
+
+    async def cancel(self, id: str, reason: str = "") -> bool:
+        """See `ExecutionHandle.cancel`."""
+        return await self.get(id).cancel(reason)
+
+    async def retry(self, id: str, *, input: Any = _UNSET) -> bool:
+        """Give a failed, timed out, paused or blocked execution a new attempt.
+
+        Args:
+            input: replaces the old one, as it travels: one value, or an object by name.
+
+        Raises:
+            NotFoundError: there is no such execution.
+            InvalidTransitionError: its status does not allow it.
+        """
+        changed = None if input is _UNSET else self._serializers.encode(input, what="input")
+        return await self._control(ControlOperation.RETRY, id, new_input=changed)
+
+    async def pause(self, id: str, reason: str = "") -> bool:
+        """Park an execution until `resume`. Raises as `retry` does."""
+        return await self._control(ControlOperation.PAUSE, id, reason=reason)
+
+    async def resume(self, id: str) -> bool:
+        """Let a paused or blocked execution go on. Raises as `retry` does."""
+        return await self._control(ControlOperation.RESUME, id)
+
+    async def delete(self, id: str) -> bool:
+        """Forget an execution that has ended. Raises as `retry` does."""
+        return await self._control(ControlOperation.DELETE, id)
+
+    async def _control(
+        self,
+        operation: ControlOperation,
+        id: str,
+        *,
+        reason: str = "",
+        new_input: Payload | None = None,
+    ) -> bool:
+        check_name("execution id", id)
+        return await control_one(
+            self.transport, self.namespace, operation, id, reason=reason, new_input=new_input
+        )
+
+    # --- the coordinator -----------------------------------------------------------------------
+
+    async def workers(self) -> Sequence[WorkerInfo]:
+        """Workers that are connected now."""
+        return await self.transport.list_workers(self.namespace)
+
+    async def services(self) -> Sequence[MethodInfo]:
+        """Methods that any service of the namespace has ever offered."""
+        return await self.transport.list_methods(self.namespace)
+
+    async def health(self) -> dict[str, str]:
+        """How the coordinator is. Raises `CoordinatorUnavailableError`."""
+        return await self.transport.health()
+
+
+def start_options(options: CallOptions) -> StartOptions:
+    """What travels of the options of a start.
+
+    `handler_retry` stands in where the callee has no policy: a handler or a step that is an
+    execution of its own is retried three times (semantics, section 3).
+    """
+    retry = retry_policy("start", options.retry)
+    start_at = start_at_ms(options.start_at)
+    if options.delay:
+        from time import time
+
+        start_at = milliseconds(time() + options.delay)
+    return StartOptions(
+        priority=options.priority,
+        start_at_ms=start_at,
+        execution_timeout_ms=optional_milliseconds("start", "timeout", options.timeout),
+        retry=None if retry is None else retry.core(),
+        handler_retry=DEFAULT_RETRY.core(),
+        metadata=dict(options.metadata),
+    )

@@ -1,0 +1,164 @@
+"""`ExecutionHandle`: one execution seen from outside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Generic, TypeVar
+
+from perdure.client.control import control_one
+from perdure.client.history import HistoryEntry, history_entry
+from perdure.client.query import ExecutionInfo, execution_info
+from perdure.client.transport import Transport
+from perdure.option_checks import Errors, check_seconds, milliseconds
+from perdure_runtime.core.client import ControlOperation, Outcome
+from perdure_runtime.core.errors import (
+    ExecutionCancelledError,
+    ExecutionFailed,
+    ExecutionTimedOut,
+    PerdureError,
+    ProtocolError,
+)
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.payload import NULL, Failure, Payload
+from perdure_runtime.serde import Serializer, annotate, restore_details, restore_exception
+
+T = TypeVar("T")
+
+
+class ExecutionHandle(Generic[T]):
+    """One execution. Made by `start` and by `client.get`; it costs nothing and holds nothing open.
+
+    Args:
+        decode: makes the result of its payload.
+        raises: exception classes that may be restored as the cause of `ExecutionFailed`.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        namespace: str,
+        id: str,
+        *,
+        decode: Callable[[Payload], T],
+        serializer: Serializer,
+        raises: Errors = (),
+        created: bool | None = None,
+    ) -> None:
+        self.id = id
+        self.created = created
+        """Whether the start made it; False when it attached, None for `client.get`."""
+        self._transport = transport
+        self._namespace = namespace
+        self._decode = decode
+        self._serializer = serializer
+        self._raises = raises
+
+    def __repr__(self) -> str:
+        return f"ExecutionHandle({self.id!r})"
+
+    async def result(self, timeout: float | None = None) -> T:
+        """Wait for the end and give the result, restored by the function's return hint.
+
+        Args:
+            timeout: seconds; the execution goes on when they are over.
+
+        Raises:
+            TimeoutError: the builtin one, when the timeout is over.
+            ExecutionFailed: `__cause__` is the restored exception, if it can be restored.
+            ExecutionCancelledError, ExecutionTimedOut: it ended otherwise.
+            NotFoundError: there is no such execution.
+        """
+        if timeout is not None:
+            check_seconds("result()", "timeout", timeout, zero=True)
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                outcome = await self._transport.wait(self._namespace, self.id)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise TimeoutError(
+                f"execution {self.id} has not ended within {timeout} s; it goes on"
+            ) from None
+        return self._value_of(outcome)
+
+    async def describe(self) -> ExecutionInfo:
+        """Its status and what it is doing. Raises `NotFoundError`."""
+        return execution_info(await self._transport.describe(self._namespace, self.id))
+
+    async def cancel(self, reason: str = "", *, grace: float | None = None) -> bool:
+        """Ask it to stop; True unless it has ended already (semantics, section 8).
+
+        Args:
+            grace: seconds that its `finally` blocks have; the coordinator's default when None.
+
+        Raises:
+            NotFoundError: there is no such execution.
+        """
+        grace_ms = None
+        if grace is not None:
+            grace_ms = milliseconds(check_seconds("cancel()", "grace", grace, zero=True))
+        return await control_one(
+            self._transport,
+            self._namespace,
+            ControlOperation.CANCEL,
+            self.id,
+            reason=reason,
+            grace_ms=grace_ms,
+        )
+
+    async def history(
+        self, *, from_index: int = 0, follow: bool = False
+    ) -> AsyncIterator[HistoryEntry]:
+        """The entries of its journal in order.
+
+        Args:
+            follow: go on with new entries until the execution ends.
+        """
+        entries = self._transport.history(self._namespace, self.id, from_index, follow)
+        async for recorded in entries:
+            yield history_entry(recorded, self._serializer)
+
+    async def read_state(self) -> dict[str, Any]:
+        """What `ctx.state` holds, in JSON shape. Raises `NotFoundError`."""
+        payloads = await self._transport.read_state(self._namespace, self.id)
+        return {key: self._serializer.decode(value, what=key) for key, value in payloads.items()}
+
+    def _value_of(self, outcome: Outcome) -> T:
+        match outcome.status:
+            case Status.COMPLETED:
+                return self._decode(outcome.result or NULL)
+            case Status.FAILED:
+                raise self._failed(outcome.failure or Failure("Error", "no reason was recorded"))
+            case Status.CANCELLED:
+                reason = outcome.reason
+                raise self._noted(
+                    ExecutionCancelledError(
+                        f"cancelled: {reason}" if reason else "cancelled",
+                        execution_id=self.id,
+                        reason=reason,
+                    )
+                )
+            case Status.TIMED_OUT:
+                why = outcome.failure.message if outcome.failure else outcome.reason
+                raise self._noted(ExecutionTimedOut(why or "timed out", execution_id=self.id))
+            case status:
+                raise ProtocolError(f"execution {self.id} has an outcome but is {status}")
+
+    def _failed(self, failure: Failure) -> ExecutionFailed:
+        error = ExecutionFailed(
+            failure.message,
+            execution_id=self.id,
+            type_name=failure.type_name,
+            details=restore_details(failure, self._serializer),
+            traceback_text=failure.traceback_text,
+        )
+        error.__cause__ = restore_exception(
+            failure, allowed=self._raises, serializer=self._serializer
+        )
+        self._noted(error)
+        return error
+
+    def _noted(self, error: PerdureError) -> PerdureError:
+        annotate(error, execution_id=self.id)
+        return error

@@ -1,0 +1,76 @@
+"""What a client needs of a coordinator, over whatever connects them.
+
+Implemented over gRPC and in-process; both raise the errors of `perdure_runtime.core.errors` only.
+Requests that change something carry a `request_id` and are sent again with the same one when the
+connection is lost, until the caller gives up (architecture, section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from perdure_runtime.core.client import (
+    ControlReply,
+    ControlRequest,
+    Description,
+    ListReply,
+    ListRequest,
+    MethodInfo,
+    Outcome,
+    StartReply,
+    StartRequest,
+    WorkerInfo,
+)
+from perdure_runtime.core.entries import Recorded
+from perdure_runtime.core.payload import Payload
+
+
+class Transport(Protocol):
+    """The eleven things that a client asks for. Used from one event loop."""
+
+    async def start(self, request: StartRequest) -> StartReply:
+        """Answers when the execution is on disk."""
+        ...
+
+    async def describe(self, namespace: str, id: str) -> Description:
+        """Raises NotFoundError."""
+        ...
+
+    async def wait(self, namespace: str, id: str) -> Outcome:
+        """Answers when the execution has ended; pushed, never polled. Raises NotFoundError."""
+        ...
+
+    async def list(self, request: ListRequest) -> ListReply:
+        """One page."""
+        ...
+
+    def history(
+        self, namespace: str, id: str, from_index: int, follow: bool
+    ) -> AsyncIterator[Recorded]:
+        """Entries from an index on; `follow` goes on until the end. Raises NotFoundError."""
+        ...
+
+    async def control(self, request: ControlRequest) -> ControlReply:
+        """One operation on several executions; problems of single ones are in the reply."""
+        ...
+
+    async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
+        """What `ctx.state` holds. Raises NotFoundError."""
+        ...
+
+    async def list_workers(self, namespace: str) -> Sequence[WorkerInfo]:
+        """Connected workers."""
+        ...
+
+    async def list_methods(self, namespace: str) -> Sequence[MethodInfo]:
+        """Methods that were ever registered."""
+        ...
+
+    async def health(self) -> dict[str, str]:
+        """How the coordinator is, as names and texts."""
+        ...
+
+    async def close(self) -> None:
+        """Give up the connection. Calling it again changes nothing."""
+        ...

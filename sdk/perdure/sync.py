@@ -1,0 +1,249 @@
+"""The blocking twin: the client and the embedded runtime for code without an event loop.
+
+One background thread runs one event loop for the whole process; each function hands it a coroutine
+and waits. Ctrl-C ends the waiting, never the execution. Not for use inside of executions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import wraps
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack
+
+from perdure.client.ambient import ambient_client
+from perdure.client.client import Client, StartKeywords
+from perdure.client.handle import ExecutionHandle
+from perdure.context.ambient import current_context
+from perdure_runtime.core.errors import NotDeterministicError
+
+if TYPE_CHECKING:
+    from perdure.client.security import Tls
+    from perdure.service import Service
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+T = TypeVar("T")
+
+_CLOSE_SECONDS = 5.0
+
+
+class _Portal:
+    """A thread with an event loop, made at the first use."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="perdure-sync", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine there and wait for it; an interrupt of the wait cancels the coroutine."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        """Close what the loop holds open, as `asyncio.run` does, and stop the thread."""
+        if self.process == os.getpid() and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.get_loop().run_forever()
+
+
+_lock = threading.Lock()
+_portal: _Portal | None = None
+
+
+def _the_portal() -> _Portal:
+    global _portal
+    with _lock:
+        if _portal is None or _portal.process != os.getpid():  # threads do not survive a fork
+            _portal = _Portal()
+        return _portal
+
+
+def _wait(work: Coroutine[Any, Any, T]) -> T:
+    if current_context() is not None:
+        work.close()
+        raise NotDeterministicError("perdure.sync blocks; in an execution, await instead")
+    try:
+        return _the_portal().call(work)
+    except CancelledError:
+        raise asyncio.CancelledError from None
+
+
+class _Twin(Generic[S]):
+    """Wraps one asynchronous object."""
+
+    def __init__(self, original: S) -> None:
+        self._original = original
+
+
+def _blocking(
+    method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[Any, P], R]:
+    """The method of a twin that runs `method` of the original and waits."""
+
+    @wraps(method)
+    def call(self: _Twin[S], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return _wait(method(self._original, *args, **kwargs))
+
+    return call
+
+
+def _iterating(
+    method: Callable[Concatenate[S, P], AsyncIterator[R]],
+) -> Callable[Concatenate[Any, P], Iterator[R]]:
+    """The method of a twin that iterates over what `method` of the original gives."""
+
+    @wraps(method)
+    def iterate(self: _Twin[S], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+        iterator = method(self._original, *args, **kwargs)
+        try:
+            while True:
+                try:
+                    item = _wait(_next(iterator))
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                _wait(close())
+
+    return iterate
+
+
+async def _next(iterator: AsyncIterator[R]) -> R:
+    return await anext(iterator)
+
+
+class SyncHandle(_Twin[ExecutionHandle[T]], Generic[T]):
+    """`ExecutionHandle`, blocking."""
+
+    @property
+    def id(self) -> str:
+        """Of the execution."""
+        return self._original.id
+
+    def result(self, timeout: float | None = None) -> T:
+        """See `ExecutionHandle.result`."""
+        return _wait(self._original.result(timeout))
+
+    describe = _blocking(ExecutionHandle.describe)
+    cancel = _blocking(ExecutionHandle.cancel)
+    history = _iterating(ExecutionHandle.history)
+    read_state = _blocking(ExecutionHandle.read_state)
+
+
+class SyncClient(_Twin[Client]):
+    """`Client`, blocking."""
+
+    def start(
+        self,
+        function: Callable[..., Coroutine[Any, Any, T]] | str,
+        /,
+        *args: Any,
+        **options: Unpack[StartKeywords],
+    ) -> SyncHandle[T]:
+        """See `Client.start`."""
+        start: Any = self._original.start  # the overloads there are what callers see of types
+        return SyncHandle(_wait(start(function, *args, **options)))
+
+    def get(self, id: str) -> SyncHandle[Any]:
+        """See `Client.get`."""
+        return SyncHandle(self._original.get(id))
+
+    list = _iterating(Client.list)
+    read_state = _blocking(Client.read_state)
+    cancel = _blocking(Client.cancel)
+    retry = _blocking(Client.retry)
+    pause = _blocking(Client.pause)
+    resume = _blocking(Client.resume)
+    delete = _blocking(Client.delete)
+    workers = _blocking(Client.workers)
+    services = _blocking(Client.services)
+    health = _blocking(Client.health)
+
+
+class SyncRuntime:
+    """The embedded runtime, blocking."""
+
+    def __init__(self, client: SyncClient, drain: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.client = client
+        self._drain = drain
+
+    def drain(self) -> None:
+        """Wait until nothing runs any more."""
+        _wait(self._drain())
+
+
+def run(
+    function: Callable[..., Coroutine[Any, Any, T]], /, *args: Any, **options: Unpack[StartKeywords]
+) -> T:
+    """Start a function through the ambient client and wait for its result; see `Client.start`."""
+
+    async def start_and_wait() -> T:
+        client = await ambient_client()
+        handle = await client.start(function, *args, **options)
+        return await handle.result()
+
+    return _wait(start_and_wait())
+
+
+@contextmanager
+def connect(
+    endpoint: str | None = None,
+    *,
+    namespace: str | None = None,
+    token: str | None = None,
+    tls: Tls | None = None,
+    ambient: bool = True,
+) -> Iterator[SyncClient]:
+    """See `perdure.connect`."""
+    from perdure.client.connection import connect as connect_async
+
+    block = connect_async(endpoint, namespace=namespace, token=token, tls=tls, ambient=ambient)
+    with _entered(block) as client:
+        yield SyncClient(client)
+
+
+@contextmanager
+def embedded(
+    path: str | PathLike[str] | None = None,
+    *,
+    services: Sequence[Service] | None = None,
+    namespace: str = "default",
+    ambient: bool = True,
+) -> Iterator[SyncRuntime]:
+    """See `perdure.embedded`."""
+    from perdure.embedding import embedded as embedded_async
+
+    block = embedded_async(path, services=services, namespace=namespace, ambient=ambient)
+    with _entered(block) as runtime:
+        yield SyncRuntime(SyncClient(runtime.client), runtime.drain)
+
+
+@contextmanager
+def _entered(block: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Keep an asynchronous block open in the background while a blocking one runs."""
+    opened = _wait(block.__aenter__())
+    try:
+        yield opened
+    finally:
+        _wait(block.__aexit__(None, None, None))
