@@ -16,7 +16,6 @@ from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.rows import ExecutionRow, Timer, TimerKey
 
-
 __all__ = [
     "BadRow",
     "CatalogRow",
@@ -79,7 +78,7 @@ class OutboxRow(Struct, frozen=True):
 
 
 class RequestRow(Struct, frozen=True):
-    """A mutating client request that was carried out, remembered with its answer until `expires_ms`."""
+    """A mutating client request that was carried out, with its answer, until `expires_ms`."""
 
     namespace: str
     request_id: str

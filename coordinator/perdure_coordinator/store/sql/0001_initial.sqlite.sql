@@ -1,0 +1,104 @@
+-- Schema 1 of the SQLite store. One file per schema version, in one transaction each; a released
+-- file is never edited. Status and kind are stored as the words that people read.
+
+-- One row: who owns the database, and the counters that only go up.
+CREATE TABLE owner (
+    only           INTEGER PRIMARY KEY CHECK (only = 1),
+    epoch          INTEGER NOT NULL,
+    name           TEXT    NOT NULL,
+    clock_ms       INTEGER NOT NULL,
+    next_outbox_id INTEGER NOT NULL
+) STRICT;
+INSERT INTO owner VALUES (1, 0, '', 0, 0);
+
+-- `number` stands for (namespace, id) in the tables below: a small step must cost few bytes.
+CREATE TABLE executions (
+    number           INTEGER PRIMARY KEY,
+    namespace        TEXT    NOT NULL,
+    id               TEXT    NOT NULL,
+    shard            INTEGER NOT NULL,
+    service          TEXT    NOT NULL,
+    method           TEXT    NOT NULL,
+    target_key       TEXT    NOT NULL,
+    status           TEXT    NOT NULL,
+    created_ms       INTEGER NOT NULL,
+    input_digest     BLOB    NOT NULL,
+    run              INTEGER NOT NULL,
+    attempt          INTEGER NOT NULL,
+    priority         INTEGER NOT NULL,
+    kind             TEXT    NOT NULL,
+    parent_namespace TEXT,
+    parent_id        TEXT,
+    parent_run       INTEGER,
+    parent_attempt   INTEGER,
+    parent_path      TEXT,
+    parent_detached  INTEGER,
+    due_ms           INTEGER NOT NULL,
+    started_ms       INTEGER NOT NULL,
+    ended_ms         INTEGER NOT NULL,
+    updated_ms       INTEGER NOT NULL,
+    crash_count      INTEGER NOT NULL,
+    crash_index      INTEGER NOT NULL,
+    build_id         TEXT    NOT NULL,
+    error            TEXT    NOT NULL,
+    detail           TEXT    NOT NULL,
+    progress         BLOB    NOT NULL,
+    UNIQUE (namespace, id)
+) STRICT;
+CREATE INDEX executions_by_age ON executions (namespace, created_ms, id);
+CREATE INDEX executions_by_status ON executions (namespace, status, created_ms, id);
+CREATE INDEX executions_by_service ON executions (namespace, service, created_ms, id);
+CREATE INDEX executions_by_parent
+    ON executions (parent_namespace, parent_id, namespace, created_ms, id)
+    WHERE parent_id IS NOT NULL;
+-- What a start-up reads: small however many executions have ended.
+CREATE INDEX executions_unfinished ON executions (namespace, id)
+    WHERE status NOT IN ('completed', 'failed', 'cancelled', 'timed_out');
+
+CREATE TABLE journal (
+    execution INTEGER NOT NULL,
+    position  INTEGER NOT NULL,
+    time_ms   INTEGER NOT NULL,
+    chain     BLOB    NOT NULL,
+    data      BLOB    NOT NULL,
+    PRIMARY KEY (execution, position)
+) STRICT, WITHOUT ROWID;
+
+-- `sequence` grows with every timer that is set: the order among timers of one instant.
+CREATE TABLE timers (
+    sequence  INTEGER PRIMARY KEY,
+    execution INTEGER NOT NULL,
+    kind      TEXT    NOT NULL,
+    path      TEXT    NOT NULL,
+    shard     INTEGER NOT NULL,
+    due_ms    INTEGER NOT NULL,
+    run       INTEGER NOT NULL,
+    attempt   INTEGER NOT NULL,
+    UNIQUE (execution, kind, path)
+) STRICT;
+CREATE INDEX timers_by_due ON timers (due_ms, sequence);
+
+CREATE TABLE outbox (
+    id        INTEGER PRIMARY KEY,
+    shard     INTEGER NOT NULL,
+    namespace TEXT    NOT NULL,
+    execution TEXT    NOT NULL,
+    body      BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE requests (
+    namespace  TEXT    NOT NULL,
+    request_id TEXT    NOT NULL,
+    reply      BLOB    NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    PRIMARY KEY (namespace, request_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX requests_by_expiry ON requests (expires_ms);
+
+CREATE TABLE catalog (
+    namespace TEXT NOT NULL,
+    service   TEXT NOT NULL,
+    method    TEXT NOT NULL,
+    spec      BLOB NOT NULL,
+    PRIMARY KEY (namespace, service, method)
+) STRICT, WITHOUT ROWID;

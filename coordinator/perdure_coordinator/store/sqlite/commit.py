@@ -1,0 +1,255 @@
+"""The write path: one batch, one transaction, one hop to the writer's thread.
+
+Everything here runs on the thread of the one writer connection. `Places` remembers where the
+journals of recently written executions end, so that a step costs one insert and no look-up; it
+learns from a batch only after that batch is on disk, and forgets everything when one fails.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from perdure_coordinator.store.sqlite.connection import writing
+from perdure_coordinator.store.sqlite.maintenance import PAGE_BYTES
+from perdure_coordinator.store.sqlite.rows import identity_of, state_of
+from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.storage import (
+    BadRow,
+    ExecutionRow,
+    Fenced,
+    OutboxRow,
+    Ownership,
+    StoredEntry,
+    Timer,
+    WriteBatch,
+)
+
+MAX_PLACES: Final = 50_000  # about 15 MB
+
+_UPSERT_ROW: Final = """
+INSERT INTO executions (
+    namespace, id,
+    shard, service, method, target_key, created_ms, input_digest, kind, parent_namespace,
+    parent_id, parent_run, parent_attempt, parent_path, parent_detached,
+    status, run, attempt, priority, due_ms, started_ms, ended_ms, updated_ms, crash_count,
+    crash_index, build_id, error, detail, progress)
+VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+ON CONFLICT (namespace, id) DO UPDATE SET
+    shard = excluded.shard, service = excluded.service, method = excluded.method,
+    target_key = excluded.target_key, created_ms = excluded.created_ms,
+    input_digest = excluded.input_digest, kind = excluded.kind,
+    parent_namespace = excluded.parent_namespace, parent_id = excluded.parent_id,
+    parent_run = excluded.parent_run, parent_attempt = excluded.parent_attempt,
+    parent_path = excluded.parent_path, parent_detached = excluded.parent_detached,
+    status = excluded.status, run = excluded.run, attempt = excluded.attempt,
+    priority = excluded.priority, due_ms = excluded.due_ms, started_ms = excluded.started_ms,
+    ended_ms = excluded.ended_ms, updated_ms = excluded.updated_ms,
+    crash_count = excluded.crash_count, crash_index = excluded.crash_index,
+    build_id = excluded.build_id, error = excluded.error, detail = excluded.detail,
+    progress = excluded.progress
+"""
+_FIND_PLACE: Final = """
+SELECT number, (SELECT max(position) FROM journal WHERE execution = number)
+FROM executions WHERE namespace = ? AND id = ?
+"""
+
+
+class Place(NamedTuple):
+    """The number of an execution and the index of its journal's next entry."""
+
+    number: int
+    length: int
+
+
+class Places:
+    """Bounded memory of places; the oldest known half goes when it is full."""
+
+    def __init__(self) -> None:
+        self._known: dict[ExecutionKey, Place] = {}
+
+    def find(self, connection: sqlite3.Connection, key: ExecutionKey) -> Place | None:
+        """Where the journal ends, remembered or looked up."""
+        place = self._known.get(key)
+        if place is None:
+            found = connection.execute(_FIND_PLACE, key).fetchone()
+            if found is None:
+                return None
+            number, last = found
+            place = Place(number, 0 if last is None else last + 1)
+        return place
+
+    def learn(self, places: dict[ExecutionKey, Place]) -> None:
+        """Remember what is on disk now."""
+        if len(self._known) + len(places) > MAX_PLACES:
+            for key in list(self._known)[: MAX_PLACES // 2]:
+                del self._known[key]
+        self._known.update(places)
+
+    def forget(self) -> None:
+        """Look everything up again."""
+        self._known.clear()
+
+
+def take_ownership(connection: sqlite3.Connection, name: str) -> Ownership:
+    """Raise the epoch by one and write the owner's name."""
+    with writing(connection):
+        connection.execute("UPDATE owner SET epoch = epoch + 1, name = ?", (name,))
+        epoch, clock_ms, next_outbox_id = connection.execute(
+            "SELECT epoch, clock_ms, next_outbox_id FROM owner"
+        ).fetchone()
+    return Ownership(epoch=epoch, clock_ms=clock_ms, next_outbox_id=next_outbox_id)
+
+
+def write_batch(connection: sqlite3.Connection, batch: WriteBatch, places: Places) -> int:
+    """Write the batch, synced, or nothing of it; returns about how many bytes the log grew by."""
+    written: dict[ExecutionKey, Place] = {}
+    try:
+        with writing(connection):
+            _check_epoch(connection, batch)
+            if batch.rows:
+                _write_rows(connection, batch.rows.values())
+            if batch.entries:
+                connection.executemany(
+                    "INSERT INTO journal VALUES (?, ?, ?, ?, ?)",
+                    _journal_rows(connection, batch.entries, places, written),
+                )
+            if batch.timers_cleared or batch.timers_all_cleared or batch.timers_set:
+                _write_timers(connection, batch, places, written)
+            if batch.outbox_removed or batch.outbox_added:
+                _write_outbox(connection, batch.outbox_removed, batch.outbox_added)
+            if batch.requests or batch.catalog:
+                _write_names(connection, batch)
+    except BaseException:
+        places.forget()
+        raise
+    places.learn(written)
+    return _log_bytes(batch, journals=len(written))
+
+
+def _log_bytes(batch: WriteBatch, journals: int) -> int:
+    """A page for each journal, row, index entry and timer touched, and the data itself."""
+    pages = 1 + journals + 4 * len(batch.rows)
+    pages += 3 * (len(batch.timers_set) + len(batch.timers_cleared) + len(batch.timers_all_cleared))
+    pages += len(batch.outbox_added) + 2 * len(batch.requests)
+    return pages * PAGE_BYTES + sum(len(entry.data) for entry in batch.entries)
+
+
+def _check_epoch(connection: sqlite3.Connection, batch: WriteBatch) -> None:
+    epoch, clock_ms = connection.execute("SELECT epoch, clock_ms FROM owner").fetchone()
+    if epoch != batch.shard_epoch:
+        raise Fenced(f"epoch {batch.shard_epoch} has been superseded by {epoch}; nothing written")
+    if batch.clock_ms > clock_ms:
+        connection.execute("UPDATE owner SET clock_ms = ?", (batch.clock_ms,))
+
+
+def _write_rows(connection: sqlite3.Connection, rows: Iterable[ExecutionRow]) -> None:
+    connection.executemany(
+        _UPSERT_ROW, [(*row.key, *identity_of(row), *state_of(row)) for row in rows]
+    )
+
+
+def _journal_rows(
+    connection: sqlite3.Connection,
+    entries: Sequence[StoredEntry],
+    places: Places,
+    written: dict[ExecutionKey, Place],
+) -> list[tuple[int, int, int, bytes, bytes]]:
+    rows = []
+    for entry in entries:
+        key = entry.key
+        place = written.get(key) or places.find(connection, key)
+        if place is None:
+            raise BadRow(f"entry {entry.index} of {key}: there is no such execution")
+        number, length = place
+        if entry.index != length:
+            raise BadRow(f"entry {entry.index} of {key}: the journal's next is {length}")
+        written[key] = Place(number, length + 1)
+        rows.append((number, length, entry.time_ms, entry.chain, entry.data))
+    return rows
+
+
+def _write_timers(
+    connection: sqlite3.Connection,
+    batch: WriteBatch,
+    places: Places,
+    written: dict[ExecutionKey, Place],
+) -> None:
+    connection.executemany(
+        "DELETE FROM timers WHERE kind = ? AND path = ? AND execution ="
+        " (SELECT number FROM executions WHERE namespace = ? AND id = ?)",
+        [(timer.kind, timer.path, *timer.key) for timer in batch.timers_cleared],
+    )
+    connection.executemany(
+        "DELETE FROM timers WHERE execution ="
+        " (SELECT number FROM executions WHERE namespace = ? AND id = ?)",
+        batch.timers_all_cleared,
+    )
+
+    def columns(timer: Timer) -> tuple[Any, ...]:
+        place = written.get(timer.key) or places.find(connection, timer.key)
+        if place is None:
+            raise BadRow(f"timer {timer.path!r} of {timer.key}: there is no such execution")
+        written[timer.key] = place
+        return (
+            place.number,
+            timer.kind,
+            timer.path,
+            timer.shard,
+            timer.due_ms,
+            timer.run,
+            timer.attempt,
+        )
+
+    connection.executemany(
+        "INSERT OR REPLACE INTO timers (execution, kind, path, shard, due_ms, run, attempt)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [columns(timer) for timer in batch.timers_set.values()],
+    )
+
+
+def _write_outbox(
+    connection: sqlite3.Connection, removed: Sequence[int], added: Sequence[OutboxRow]
+) -> None:
+    connection.executemany("DELETE FROM outbox WHERE id = ?", [(id,) for id in removed])
+    if added:
+        connection.executemany(
+            "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)",
+            [(message.id, message.shard, *message.destination, message.body) for message in added],
+        )
+        connection.execute(
+            "UPDATE owner SET next_outbox_id = max(next_outbox_id, ?)",
+            (max(message.id for message in added) + 1,),
+        )
+
+
+def _write_names(connection: sqlite3.Connection, batch: WriteBatch) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)",
+        [(r.namespace, r.request_id, r.reply, r.expires_ms) for r in batch.requests],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO catalog VALUES (?, ?, ?, ?)",
+        [(c.namespace, c.service, c.method, c.spec) for c in batch.catalog],
+    )
+
+
+def delete_executions(
+    connection: sqlite3.Connection, keys: Sequence[ExecutionKey], places: Places
+) -> None:
+    """Remove executions with their journals and timers."""
+    places.forget()  # a number may be given again
+    with writing(connection):
+        for key in keys:
+            found = connection.execute(
+                "DELETE FROM executions WHERE namespace = ? AND id = ? RETURNING number", key
+            ).fetchall()
+            connection.executemany("DELETE FROM journal WHERE execution = ?", found)
+            connection.executemany("DELETE FROM timers WHERE execution = ?", found)
+
+
+def forget_requests(connection: sqlite3.Connection, now_ms: int) -> int:
+    """Remove expired requests; returns how many."""
+    with writing(connection):
+        return connection.execute("DELETE FROM requests WHERE expires_ms <= ?", (now_ms,)).rowcount

@@ -1,0 +1,39 @@
+"""What SQLite's errors mean for a caller of the store. One table; nothing else reads the codes."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from perdure_runtime.storage import BadRow, StoreBroken, StoreError, StoreFull
+
+_PRIMARY_CODE: Final = 0xFF  # extended codes (SQLITE_IOERR_FSYNC, ...) keep it in the low byte
+
+_BY_CODE: Final[dict[int, tuple[type[StoreError], str]]] = {
+    sqlite3.SQLITE_FULL: (StoreFull, "the disk is full; free some space, nothing was written"),
+    sqlite3.SQLITE_IOERR: (StoreBroken, "reading or writing the disk failed"),
+    sqlite3.SQLITE_CORRUPT: (StoreBroken, "the database file is damaged; restore a backup"),
+    sqlite3.SQLITE_NOTADB: (StoreBroken, "the file is not a SQLite database"),
+    sqlite3.SQLITE_CONSTRAINT: (BadRow, "a row breaks a rule of its table"),
+    sqlite3.SQLITE_TOOBIG: (BadRow, "a value is too big"),
+    sqlite3.SQLITE_MISMATCH: (BadRow, "a value has the wrong type"),
+}
+
+# Raised by the sqlite3 module before SQLite sees the row: text with lone surrogates, integers
+# beyond 64 bits, values of types that cannot be stored.
+UNSTORABLE: Final = (OverflowError, UnicodeEncodeError, sqlite3.InterfaceError)
+
+
+def store_error(error: Exception) -> StoreError:
+    """The store's error for what SQLite or its Python module raised."""
+    if isinstance(error, UNSTORABLE):
+        return BadRow(f"a value cannot be stored: {error}")
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        kind = BadRow if isinstance(error, (sqlite3.DataError, sqlite3.ProgrammingError)) else None
+        return (kind or StoreError)(f"SQLite: {error}")
+    error_class, meaning = _BY_CODE.get(
+        code & _PRIMARY_CODE, (StoreError, "the database refused, nothing was written")
+    )
+    name = getattr(error, "sqlite_errorname", code)
+    return error_class(f"{meaning} ({name}: {error})")

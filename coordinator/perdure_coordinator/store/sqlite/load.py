@@ -1,0 +1,134 @@
+"""What the engine reads: rows, journals, timers, messages, requests, the catalog.
+
+Plain functions over a read connection; each is one unit of work. Reads that need several statements
+see one state of the database.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from perdure_coordinator.store.sqlite.connection import snapshot
+from perdure_coordinator.store.sqlite.rows import NUMBER, SELECT_ROW, row_from
+from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
+from perdure_runtime.core.lifecycle import Status, is_end
+from perdure_runtime.storage import (
+    CatalogRow,
+    ExecutionRow,
+    OutboxRow,
+    RequestRow,
+    StoredEntry,
+    StoredExecution,
+    Timer,
+)
+
+_BY_KEY: Final = SELECT_ROW + "WHERE namespace = ? AND id = ?"
+_UNFINISHED: Final = (  # the words of the partial index `executions_unfinished`, for the planner
+    "AND status NOT IN ('completed', 'failed', 'cancelled', 'timed_out') "
+)
+_EVERY_ROW: Final = -1  # LIMIT -1
+
+
+def load_rows(
+    connection: sqlite3.Connection, keys: Sequence[ExecutionKey]
+) -> dict[ExecutionKey, ExecutionRow]:
+    """The rows that exist among the keys: one prepared look-up each, about 10 us a row."""
+    found = {}
+    with snapshot(connection):
+        for key in keys:
+            columns = connection.execute(_BY_KEY, key).fetchone()
+            if columns is not None:
+                found[key] = row_from(columns)
+    return found
+
+
+def load(
+    connection: sqlite3.Connection, key: ExecutionKey, from_index: int, limit: int | None
+) -> StoredExecution | None:
+    """A row and a page of its journal, of one moment."""
+    with snapshot(connection):
+        columns = connection.execute(_BY_KEY, key).fetchone()
+        if columns is None:
+            return None
+        number = columns[NUMBER]
+        last = connection.execute(
+            "SELECT position, chain FROM journal WHERE execution = ?"
+            " ORDER BY position DESC LIMIT 1",
+            (number,),
+        ).fetchone()
+        journal = connection.execute(
+            "SELECT position, time_ms, chain, data FROM journal"
+            " WHERE execution = ? AND position >= ? ORDER BY position LIMIT ?",
+            (number, from_index, _EVERY_ROW if limit is None else limit),
+        ).fetchall()
+    row = row_from(columns)
+    return StoredExecution(
+        row=row,
+        entries=[StoredEntry(row.key, *entry) for entry in journal],
+        length=0 if last is None else last[0] + 1,
+        chain=CHAIN_START if last is None else last[1],
+    )
+
+
+def scan_unfinished(
+    connection: sqlite3.Connection,
+    after: ExecutionKey | None,
+    limit: int,
+    statuses: Sequence[Status],
+) -> list[ExecutionRow]:
+    """Rows with one of the statuses in key order."""
+    wanted = ",".join("?" * len(statuses))
+    sql = SELECT_ROW + "WHERE (namespace, id) > (?, ?) "
+    if after is None:
+        sql = SELECT_ROW + "WHERE (namespace, id) >= (?, ?) "
+    if not any(is_end(status) for status in statuses):
+        sql += _UNFINISHED
+    sql += f"AND status IN ({wanted}) ORDER BY namespace, id LIMIT ?"
+    start = after if after is not None else ("", "")
+    parameters = (*start, *(status.value for status in statuses), limit)
+    return [row_from(columns) for columns in connection.execute(sql, parameters)]
+
+
+def timers_due(connection: sqlite3.Connection, until_ms: int, limit: int) -> list[Timer]:
+    """The earliest timers, by time and then by the order in which they were set."""
+    found = connection.execute(
+        "SELECT namespace, id, t.shard, t.kind, path, t.due_ms, t.run, t.attempt"
+        " FROM timers t JOIN executions ON number = execution"
+        " WHERE t.due_ms <= ? ORDER BY t.due_ms, sequence LIMIT ?",
+        (until_ms, limit),
+    )
+    return [Timer(ExecutionKey(namespace, id), *rest) for namespace, id, *rest in found]
+
+
+def outbox(connection: sqlite3.Connection, limit: int, after_id: int) -> list[OutboxRow]:
+    """Messages in id order."""
+    found = connection.execute(
+        "SELECT id, shard, namespace, execution, body FROM outbox WHERE id > ? ORDER BY id LIMIT ?",
+        (after_id, limit),
+    )
+    return [
+        OutboxRow(id=id, shard=shard, destination=ExecutionKey(namespace, execution), body=body)
+        for id, shard, namespace, execution, body in found
+    ]
+
+
+def find_request(
+    connection: sqlite3.Connection, namespace: str, request_id: str
+) -> RequestRow | None:
+    """A remembered request."""
+    found = connection.execute(
+        "SELECT namespace, request_id, reply, expires_ms FROM requests"
+        " WHERE namespace = ? AND request_id = ?",
+        (namespace, request_id),
+    ).fetchone()
+    return None if found is None else RequestRow(*found)
+
+
+def catalog(connection: sqlite3.Connection) -> list[CatalogRow]:
+    """Every registered method in key order."""
+    found = connection.execute(
+        "SELECT namespace, service, method, spec FROM catalog ORDER BY 1, 2, 3"
+    )
+    return [CatalogRow(*columns) for columns in found]

@@ -1,0 +1,92 @@
+"""Between `ExecutionRow` and the columns of table `executions`. No I/O."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from perdure_runtime.core.entries import Target
+from perdure_runtime.core.ids import ExecutionKey, ParentLink
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.storage import ExecutionRow
+
+SELECT_ROW: Final = (
+    "SELECT namespace, id, shard, service, method, target_key, status, created_ms, input_digest, "
+    "run, attempt, priority, kind, parent_namespace, parent_id, parent_run, parent_attempt, "
+    "parent_path, parent_detached, due_ms, started_ms, ended_ms, updated_ms, crash_count, "
+    "crash_index, build_id, error, detail, progress, number FROM executions "
+)
+NUMBER: Final = 29  # position of the execution's number in SELECT_ROW
+
+_STATUSES: Final = {status.value: status for status in Status}
+_NO_PARENT: Final = (None, None, None, None, None, None)
+
+
+def row_from(columns: tuple[Any, ...]) -> ExecutionRow:
+    """The row that SELECT_ROW read."""
+    parent = None
+    if columns[14] is not None:
+        parent = ParentLink(
+            key=ExecutionKey(columns[13], columns[14]),
+            run=columns[15],
+            attempt=columns[16],
+            path=columns[17],
+            detached=bool(columns[18]),
+        )
+    return ExecutionRow(
+        key=ExecutionKey(columns[0], columns[1]),
+        shard=columns[2],
+        target=Target(service=columns[3], method=columns[4], key=columns[5]),
+        status=_STATUSES[columns[6]],
+        created_ms=columns[7],
+        input_digest=columns[8],
+        run=columns[9],
+        attempt=columns[10],
+        priority=columns[11],
+        kind=columns[12],
+        parent=parent,
+        due_ms=columns[19],
+        started_ms=columns[20],
+        ended_ms=columns[21],
+        updated_ms=columns[22],
+        crash_count=columns[23],
+        crash_index=columns[24],
+        build_id=columns[25],
+        error=columns[26],
+        detail=columns[27],
+        progress=columns[28],
+    )
+
+
+def identity_of(row: ExecutionRow) -> tuple[Any, ...]:
+    """The columns that are indexed and hardly ever change."""
+    parent = row.parent
+    return (
+        row.shard,
+        row.target.service,
+        row.target.method,
+        row.target.key,
+        row.created_ms,
+        row.input_digest,
+        row.kind,
+        *(_NO_PARENT if parent is None else (*parent.key, *parent[1:])),
+    )
+
+
+def state_of(row: ExecutionRow) -> tuple[Any, ...]:
+    """The columns that change while an execution lives."""
+    return (
+        row.status.value,
+        row.run,
+        row.attempt,
+        row.priority,
+        row.due_ms,
+        row.started_ms,
+        row.ended_ms,
+        row.updated_ms,
+        row.crash_count,
+        row.crash_index,
+        row.build_id,
+        row.error,
+        row.detail,
+        row.progress,
+    )

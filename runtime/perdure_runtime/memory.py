@@ -1,0 +1,249 @@
+"""MemoryStore: the readable reference model of the store contract.
+
+Every other store is compared with it, operation by operation. It is exact, not fast: a batch is
+checked whole, then applied whole; queries look at every row. It is not durable: what a `MemoryDisk`
+holds outlives the store that wrote it, so tests can close, crash and reopen one, but it dies with
+the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+import msgspec
+
+from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.storage import (
+    BadRow,
+    CatalogRow,
+    ExecutionRow,
+    Fenced,
+    Filter,
+    OutboxRow,
+    Ownership,
+    Page,
+    RequestRow,
+    StoredEntry,
+    StoredExecution,
+    StoreError,
+    Timer,
+    TimerKey,
+    WriteBatch,
+    page_cursor,
+    parse_cursor,
+)
+
+
+@dataclass(slots=True)
+class MemoryDisk:
+    """What a MemoryStore has written. Hand it to the next store to reopen it."""
+
+    epoch: int = 0
+    owner: str = ""
+    clock_ms: int = 0
+    next_outbox_id: int = 0
+    rows: dict[ExecutionKey, ExecutionRow] = field(default_factory=dict)
+    journals: dict[ExecutionKey, list[StoredEntry]] = field(default_factory=dict)
+    timers: dict[TimerKey, Timer] = field(default_factory=dict)  # in insertion order
+    outbox: dict[int, OutboxRow] = field(default_factory=dict)
+    requests: dict[tuple[str, str], RequestRow] = field(default_factory=dict)
+    catalog: dict[tuple[str, str, str], CatalogRow] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """A `Store` in dictionaries."""
+
+    def __init__(self, disk: MemoryDisk | None = None) -> None:
+        self.disk = disk if disk is not None else MemoryDisk()
+        self._open = True
+
+    async def acquire(self, owner: str) -> Ownership:
+        """Become the owner: the epoch goes up by one, for ever."""
+        disk = self._disk()
+        disk.epoch += 1
+        disk.owner = owner
+        return Ownership(
+            epoch=disk.epoch, clock_ms=disk.clock_ms, next_outbox_id=disk.next_outbox_id
+        )
+
+    async def commit(self, batch: WriteBatch) -> None:
+        """Check everything, then apply everything.
+
+        Raises:
+            Fenced: the epoch is not the owner's.
+            BadRow: one row cannot be stored.
+        """
+        disk = self._disk()
+        if batch.shard_epoch != disk.epoch:
+            raise Fenced(f"epoch {batch.shard_epoch} has been superseded by {disk.epoch}")
+        _check(disk, batch)
+        _apply(disk, batch)
+
+    async def load_rows(self, keys: Sequence[ExecutionKey]) -> dict[ExecutionKey, ExecutionRow]:
+        """The rows that exist among `keys`."""
+        rows = self._disk().rows
+        return {key: _copy(rows[key]) for key in keys if key in rows}
+
+    async def load(
+        self, key: ExecutionKey, from_index: int = 0, limit: int | None = None
+    ) -> StoredExecution | None:
+        """A row with a page of its journal."""
+        disk = self._disk()
+        if key not in disk.rows:
+            return None
+        journal = disk.journals.get(key, [])
+        end = None if limit is None else from_index + limit
+        return StoredExecution(
+            row=_copy(disk.rows[key]),
+            entries=journal[from_index:end],
+            length=len(journal),
+            chain=journal[-1].chain if journal else CHAIN_START,
+        )
+
+    async def scan_unfinished(
+        self, after: ExecutionKey | None, limit: int, statuses: Sequence[Status]
+    ) -> list[ExecutionRow]:
+        """Rows with one of the statuses in key order."""
+        rows = sorted(self._disk().rows.values(), key=attrgetter("key"))
+        wanted = [r for r in rows if r.status in statuses and (after is None or r.key > after)]
+        return [_copy(row) for row in wanted[:limit]]
+
+    async def timers_due(self, until_ms: int, limit: int) -> list[Timer]:
+        """The earliest timers; the sort is stable, so equal times stay in insertion order."""
+        due = [timer for timer in self._disk().timers.values() if timer.due_ms <= until_ms]
+        return sorted(due, key=attrgetter("due_ms"))[:limit]
+
+    async def outbox(self, limit: int, after_id: int = -1) -> list[OutboxRow]:
+        """Undelivered messages in id order."""
+        outbox = self._disk().outbox
+        return [outbox[id] for id in sorted(outbox) if id > after_id][:limit]
+
+    async def find_request(self, namespace: str, request_id: str) -> RequestRow | None:
+        """A remembered request that `expire_requests` has not forgotten."""
+        return self._disk().requests.get((namespace, request_id))
+
+    async def catalog(self) -> list[CatalogRow]:
+        """Every registered method, in key order."""
+        catalog = self._disk().catalog
+        return [catalog[key] for key in sorted(catalog)]
+
+    async def query(self, filter: Filter, limit: int, after: str = "") -> Page:
+        """Rows that match, newest first."""
+        rows = sorted(self._disk().rows.values(), key=_age, reverse=True)
+        matching = [row for row in rows if _matches(row, filter)]
+        if after:
+            cursor = parse_cursor(after)
+            matching = [row for row in matching if _age(row) < cursor]
+        page = [_copy(row) for row in matching[:limit]]
+        more = len(matching) > limit
+        return Page(rows=page, next_cursor=page_cursor(page[-1]) if more and page else "")
+
+    async def expire_requests(self, now_ms: int) -> int:
+        """Forget requests with `expires_ms <= now_ms`."""
+        requests = self._disk().requests
+        expired = [key for key, request in requests.items() if request.expires_ms <= now_ms]
+        for key in expired:
+            del requests[key]
+        return len(expired)
+
+    async def delete(self, keys: Sequence[ExecutionKey]) -> None:
+        """Remove executions with their journals and timers; messages to them stay."""
+        disk = self._disk()
+        gone = set(keys)
+        for key in gone:
+            disk.rows.pop(key, None)
+            disk.journals.pop(key, None)
+        disk.timers = {name: timer for name, timer in disk.timers.items() if name.key not in gone}
+
+    async def checkpoint(self) -> None:
+        """There is no log."""
+
+    async def close(self) -> None:
+        """Refuse every later call; the disk keeps what was written."""
+        self._open = False
+
+    def _disk(self) -> MemoryDisk:
+        if not self._open:
+            raise StoreError("the store is closed")
+        return self.disk
+
+
+def _check(disk: MemoryDisk, batch: WriteBatch) -> None:
+    lengths: dict[ExecutionKey, int] = {}
+    outbox_ids = set(disk.outbox) - set(batch.outbox_removed)
+    known = disk.rows.keys() | batch.rows.keys()
+    for entry in batch.entries:
+        if entry.key not in known:
+            raise BadRow(f"entry {entry.index} of {entry.key}: there is no such execution")
+        length = lengths.get(entry.key, len(disk.journals.get(entry.key, [])))
+        if entry.index != length:
+            raise BadRow(f"entry {entry.index} of {entry.key}: the journal's next is {length}")
+        lengths[entry.key] = length + 1
+    for timer in batch.timers_set.values():
+        if timer.key not in known:
+            raise BadRow(f"timer {timer.path!r} of {timer.key}: there is no such execution")
+    for message in batch.outbox_added:
+        if message.id in outbox_ids:
+            raise BadRow(f"message {message.id} is already in the outbox")
+        outbox_ids.add(message.id)
+    _check_storable(batch)
+
+
+def _check_storable(batch: WriteBatch) -> None:
+    """Databases hold UTF-8 text and 64-bit integers, and so does MessagePack."""
+    parts = (batch.clock_ms, [*batch.rows.values()], batch.entries, [*batch.timers_set.values()])
+    messages = (batch.outbox_added, batch.requests, batch.catalog)
+    try:
+        msgspec.msgpack.encode((parts, messages))
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise BadRow(str(error)) from error
+
+
+def _apply(disk: MemoryDisk, batch: WriteBatch) -> None:
+    disk.clock_ms = max(disk.clock_ms, batch.clock_ms)
+    for row in batch.rows.values():
+        disk.rows[row.key] = _copy(row)
+    for entry in batch.entries:
+        disk.journals.setdefault(entry.key, []).append(entry)
+    for name in batch.timers_cleared:
+        disk.timers.pop(name, None)
+    cleared = set(batch.timers_all_cleared)
+    if cleared:
+        disk.timers = {name: t for name, t in disk.timers.items() if name.key not in cleared}
+    for timer in batch.timers_set.values():
+        name = TimerKey(key=timer.key, kind=timer.kind, path=timer.path)
+        disk.timers.pop(name, None)  # a timer that is set again goes to the end
+        disk.timers[name] = timer
+    for id in batch.outbox_removed:
+        disk.outbox.pop(id, None)
+    for message in batch.outbox_added:
+        disk.outbox[message.id] = message
+        disk.next_outbox_id = max(disk.next_outbox_id, message.id + 1)
+    for request in batch.requests:
+        disk.requests[request.namespace, request.request_id] = request
+    for method in batch.catalog:
+        disk.catalog[method.namespace, method.service, method.method] = method
+
+
+def _copy(row: ExecutionRow) -> ExecutionRow:
+    """Rows are mutable: what is stored must not change with the caller's copy."""
+    return msgspec.structs.replace(row)
+
+
+def _age(row: ExecutionRow) -> tuple[int, str]:
+    return row.created_ms, row.key.id
+
+
+def _matches(row: ExecutionRow, filter: Filter) -> bool:
+    target = row.target
+    return (
+        row.key.namespace == filter.namespace
+        and (not filter.statuses or row.status in filter.statuses)
+        and filter.service in (None, target.service)
+        and filter.method in (None, target.method)
+        and (filter.parent is None or (row.parent is not None and row.parent.key == filter.parent))
+        and (filter.id_prefix is None or row.key.id.startswith(filter.id_prefix))
+    )

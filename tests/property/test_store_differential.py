@@ -1,0 +1,288 @@
+"""Random operations on SQLite and on MemoryStore, the oracle: same answers, same refusals.
+
+Batches hold everything a batch can hold, good and bad; stores are closed and reopened in between.
+It goes on until each operation has succeeded at least once in the whole run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from perdure_coordinator.store import open_store
+from perdure_runtime.core.entries import Target
+from perdure_runtime.core.ids import ExecutionKey, ParentLink
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.memory import MemoryDisk, MemoryStore
+from perdure_runtime.storage import (
+    CatalogRow,
+    ExecutionRow,
+    Filter,
+    OutboxRow,
+    Page,
+    RequestRow,
+    Store,
+    StoredEntry,
+    StoreError,
+    Timer,
+    TimerKey,
+    WriteBatch,
+)
+
+T = TypeVar("T")
+
+# Few values each, so that they meet again; some are awkward, one (a surrogate) is refused.
+keys = st.builds(
+    ExecutionKey, st.sampled_from(["n", "N\0é"]), st.sampled_from(["a", "ab", "b'\"", "\U0010ffff"])
+)
+texts = st.sampled_from(["", "x", "y;--", "\0", "日本"])
+rarely_bad_texts = st.one_of(*[texts] * 30, st.just("\ud800"))
+times = st.integers(0, 20)
+parents = st.none() | st.builds(ParentLink, keys, times, times, texts, st.booleans())
+rows = st.builds(
+    ExecutionRow,
+    key=keys,
+    shard=times,
+    target=st.builds(Target, service=texts, method=texts, key=texts),
+    status=st.sampled_from(Status),
+    created_ms=times,
+    input_digest=st.binary(max_size=3),
+    attempt=times,
+    parent=parents,
+    due_ms=times,
+    crash_index=st.integers(-1, 3),
+    error=rarely_bad_texts,
+    progress=st.binary(max_size=3),
+)
+timers = st.builds(
+    Timer, keys, times, st.sampled_from(["timer", "call"]), texts, times, times, times
+)
+filters = st.builds(
+    Filter,
+    namespace=st.sampled_from(["n", "N\0é"]),
+    statuses=st.lists(st.sampled_from(Status), max_size=3).map(tuple),
+    service=st.none() | texts,
+    method=st.none() | texts,
+    parent=st.none() | keys,
+    id_prefix=st.none() | st.sampled_from(["", "a", "ab", "b", "\U0010ffff"]),
+)
+# (key, how far from the journal's end, data): mostly the next index
+entry_plans = st.tuples(
+    keys, st.sampled_from([0] * 20 + [1, -1]), st.binary(max_size=2000), st.binary(max_size=8)
+)
+succeeded: Counter[str] = Counter()
+refused: Counter[str] = Counter()
+
+
+@dataclass(frozen=True)
+class Query:
+    """One page, asked of any store."""
+
+    filter: Filter
+    limit: int
+    after: str
+
+    def __call__(self, store: Store) -> Awaitable[Page]:
+        return store.query(self.filter, self.limit, self.after)
+
+
+class StoresAgree(RuleBasedStateMachine):
+    """The same operation on both stores, one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.directory = Path(tempfile.mkdtemp(prefix="perdure-differential-"))
+        self.disk = MemoryDisk()
+        self.stores: list[Store] = []
+        self.epoch = 0
+        self._open()
+
+    def teardown(self) -> None:
+        for store in self.stores:
+            self.runner.run(store.close())
+        self.runner.close()
+        shutil.rmtree(self.directory)
+
+    def _open(self) -> None:
+        sqlite = self.runner.run(open_store(self.directory / "d.db"))
+        self.stores = [MemoryStore(self.disk), sqlite]
+
+    def both(self, name: str, call: Callable[[Store], Awaitable[T]]) -> T | None:
+        """The common answer; None when both refused in the same way."""
+
+        async def ask(store: Store) -> Any:
+            try:
+                return await call(store)
+            except StoreError as error:
+                return type(error)
+
+        expected, found = [self.runner.run(ask(store)) for store in self.stores]
+        assert expected == found, name
+        if isinstance(found, type):
+            refused[found.__name__] += 1
+            return None
+        succeeded[name] += 1
+        return found  # type: ignore[no-any-return]  # the answers of `call`, gathered as Any
+
+    @rule()
+    def acquire(self) -> None:
+        owner = self.both("acquire", lambda store: store.acquire("me"))
+        assert owner is not None
+        self.epoch = owner.epoch
+
+    @rule()
+    def reopen(self) -> None:
+        for store in self.stores:
+            self.runner.run(store.close())
+        self._open()
+        succeeded["reopen"] += 1
+
+    @rule(
+        epoch_lag=st.sampled_from([0] * 15 + [1]),
+        clock_ms=times,
+        rows=st.lists(rows, max_size=3),
+        entries=st.lists(entry_plans, max_size=6),
+        cleared=st.lists(st.builds(TimerKey, keys, st.just("timer"), texts), max_size=2),
+        all_cleared=st.lists(keys, max_size=1),
+        timers_set=st.lists(timers, max_size=3),
+        removed=st.lists(times, max_size=2),
+        added=st.lists(st.builds(OutboxRow, times, times, keys, st.binary(max_size=3)), max_size=2),
+        requests=st.lists(
+            st.builds(RequestRow, texts, rarely_bad_texts, st.binary(max_size=3), times), max_size=2
+        ),
+        catalog=st.lists(
+            st.builds(CatalogRow, texts, texts, texts, st.binary(max_size=3)), max_size=2
+        ),
+    )
+    def commit(
+        self,
+        epoch_lag: int,
+        clock_ms: int,
+        rows: list[ExecutionRow],
+        entries: list[tuple[ExecutionKey, int, bytes, bytes]],
+        cleared: list[TimerKey],
+        all_cleared: list[ExecutionKey],
+        timers_set: list[Timer],
+        removed: list[int],
+        added: list[OutboxRow],
+        requests: list[RequestRow],
+        catalog: list[CatalogRow],
+    ) -> None:
+        lengths = {key: len(journal) for key, journal in self.disk.journals.items()}
+        known = self.disk.rows.keys() | {row.key for row in rows}
+        made = []
+        for key, offset, data, chain in entries:
+            if key not in known and offset == 0:
+                continue  # most batches should be good ones
+            index = lengths.get(key, 0) + offset
+            lengths[key] = index + 1
+            made.append(StoredEntry(key, index, clock_ms, chain, data))
+        batch = WriteBatch(
+            shard_epoch=self.epoch - epoch_lag,
+            clock_ms=clock_ms,
+            rows={row.key: row for row in rows},
+            entries=made,
+            timers_cleared=cleared,
+            timers_all_cleared=all_cleared,
+            timers_set={
+                TimerKey(t.key, t.kind, t.path): t
+                for t in timers_set
+                if t.key in known or t.due_ms == 0
+            },
+            outbox_removed=removed,
+            outbox_added=added,
+            requests=requests,
+            catalog=catalog,
+        )
+        self.both("commit", lambda store: store.commit(batch))
+
+    @rule(wanted=st.lists(keys, max_size=5))
+    def load_rows(self, wanted: list[ExecutionKey]) -> None:
+        self.both("load_rows", lambda store: store.load_rows(wanted))
+
+    @rule(key=keys, from_index=st.integers(0, 5), limit=st.none() | st.integers(0, 5))
+    def load(self, key: ExecutionKey, from_index: int, limit: int | None) -> None:
+        self.both("load", lambda store: store.load(key, from_index, limit))
+
+    @rule(
+        after=st.none() | keys,
+        limit=st.integers(1, 4),
+        statuses=st.lists(st.sampled_from(Status), min_size=1, max_size=6),
+    )
+    def scan(self, after: ExecutionKey | None, limit: int, statuses: list[Status]) -> None:
+        self.both("scan", lambda store: store.scan_unfinished(after, limit, statuses))
+
+    @rule(until_ms=times, limit=st.integers(1, 5))
+    def timers_due(self, until_ms: int, limit: int) -> None:
+        self.both("timers_due", lambda store: store.timers_due(until_ms, limit))
+
+    @rule(limit=st.integers(1, 4), after_id=st.integers(-1, 5))
+    def outbox(self, limit: int, after_id: int) -> None:
+        self.both("outbox", lambda store: store.outbox(limit, after_id))
+
+    @rule(namespace=texts, request_id=texts)
+    def find_request(self, namespace: str, request_id: str) -> None:
+        self.both("find_request", lambda store: store.find_request(namespace, request_id))
+
+    @rule()
+    def catalog(self) -> None:
+        self.both("catalog", lambda store: store.catalog())
+
+    @rule(filter=filters, limit=st.integers(1, 4))
+    def query(self, filter: Filter, limit: int) -> None:
+        cursor = ""
+        more = True
+        while more:
+            page = self.both("query", Query(filter, limit, cursor))
+            assert page is not None
+            cursor = page.next_cursor
+            more = cursor != ""
+
+    @rule(now_ms=times)
+    def expire_requests(self, now_ms: int) -> None:
+        self.both("expire_requests", lambda store: store.expire_requests(now_ms))
+
+    @rule(gone=st.lists(keys, max_size=2))
+    def delete(self, gone: list[ExecutionKey]) -> None:
+        self.both("delete", lambda store: store.delete(gone))
+
+    @rule()
+    def checkpoint(self) -> None:
+        self.both("checkpoint", lambda store: store.checkpoint())
+
+
+OPERATIONS = frozenset(
+    {"acquire", "reopen", "commit", "load_rows", "load", "scan", "timers_due", "outbox"}
+    | {"find_request", "catalog", "query", "expire_requests", "delete", "checkpoint"}
+)
+
+
+def test_sqlite_agrees_with_the_reference_model() -> None:
+    succeeded.clear()
+    refused.clear()
+    rounds = 0
+    while rounds == 0 or not (
+        succeeded.keys() >= OPERATIONS and {"Fenced", "BadRow"} <= refused.keys()
+    ):
+        rounds += 1
+        assert rounds <= 10, f"never succeeded: {OPERATIONS - succeeded.keys()}, {refused}"
+        run_state_machine_as_test(
+            StoresAgree,
+            settings=settings(
+                max_examples=40,
+                stateful_step_count=40,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
