@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from perdure.client.handle import ExecutionHandle
     from perdure.client.history import HistoryEntry
     from perdure.client.query import ExecutionInfo
-    from perdure.context import DurableContext
+    from perdure.context import DurableContext, ctx, resources
     from perdure.embedding import embedded
     from perdure.options import RetryPolicy
     from perdure.service import Service
@@ -63,8 +63,10 @@ _HOMES = {
     "StepError": _ERRORS,
     "StepInterrupted": _ERRORS,
     "connect": "perdure.client.connection",
+    "ctx": "perdure.context",
     "durable": "",
     "embedded": "perdure.embedding",
+    "resources": "perdure.context",
     "sync": "",
 }
 
@@ -92,8 +94,10 @@ __all__ = [
     "StepError",
     "StepInterrupted",
     "connect",
+    "ctx",
     "durable",
     "embedded",
+    "resources",
     "sync",
 ]
 

@@ -10,16 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from perdure.options import Options
+from perdure.options import DEFAULT_OPTIONS, Options
 from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.messages import MethodSpec
 
 if TYPE_CHECKING:
     from perdure_runtime.serde import Signature
-
-NO_OPTIONS: Final = Options()
 
 
 class Kind(StrEnum):
@@ -44,7 +42,7 @@ class Definition:
     kind: Kind
     name: str
     function: Callable[..., Any]
-    options: Options = NO_OPTIONS
+    options: Options = DEFAULT_OPTIONS
     service: str | None = None
     version: str = ""
     takes_context: bool = False

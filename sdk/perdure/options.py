@@ -16,6 +16,8 @@ from perdure.option_checks import (
     OnExhausted,
     check_count,
     check_factor,
+    check_flag,
+    check_on_exhausted,
     check_seconds,
     error_classes,
     milliseconds,
@@ -26,6 +28,29 @@ from perdure_runtime.core.client import IdPolicy
 from perdure_runtime.core.errors import InvalidArgumentError, NonRetryableError
 from perdure_runtime.core.limits import check_execution_id, check_name
 from perdure_runtime.core.retry import Retry
+
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "DEFAULT_RETRY",
+    "NO_OPTIONS",
+    "NO_RETRIES",
+    "CallOptions",
+    "Errors",
+    "OnExhausted",
+    "Options",
+    "RetryPolicy",
+    "check_count",
+    "check_factor",
+    "check_flag",
+    "check_on_exhausted",
+    "check_seconds",
+    "choose_retry",
+    "error_classes",
+    "milliseconds",
+    "optional_milliseconds",
+    "retry_policy",
+    "start_at_ms",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +135,9 @@ class Options:
     id_from: Callable[..., str] | None = None
 
 
+DEFAULT_OPTIONS: Final = Options()
+
+
 @dataclass(frozen=True, slots=True)
 class CallOptions:
     """What one start or call may say beside its input; None leaves it to the definition.
@@ -157,7 +185,12 @@ class CallOptions:
         if self.delay is not None and self.start_at is not None:
             raise InvalidArgumentError(f"{where}: give start_at or delay, not both")
         start_at_ms(self.start_at)
-        retry_policy(where, self.retry)
+        retry = retry_policy(where, self.retry)
+        if retry is not None and (retry.retry_on or retry.non_retryable):
+            raise InvalidArgumentError(
+                f"{where}: retry_on and non_retryable belong to a definition; a single start or "
+                "call takes numbers and delays only"
+            )
         if self.service is not None:
             check_name("service", self.service)
         for key, value in self.metadata.items():
@@ -222,4 +255,4 @@ def choose_retry(
     )
 
 
-NO_CALL_OPTIONS: Final = CallOptions()
+NO_OPTIONS: Final = CallOptions()

@@ -111,7 +111,7 @@ def is_placed(definition: Definition) -> bool:
 def collect_services(
     definitions: Iterable[Definition], default: str = DEFAULT_SERVICE
 ) -> list[Service]:
-    """Put definitions that no service offers yet where they belong, and name those services.
+    """Put definitions that are in no service yet where they belong, and name those services.
 
     Raises:
         InvalidArgumentError: two definitions of one name from different code meet in a service.
@@ -121,13 +121,17 @@ def collect_services(
     touched: dict[str, Service] = {}
     for definition in definitions:
         homes = REGISTRY.homes(definition.function)
-        if homes and (definition.service is None or definition.service in homes):
-            touched |= {name: REGISTRY.services[name] for name in homes}
-            continue
-        home = service(definition.service or default)
-        home.add_definition(definition)
-        touched[home.name] = home
+        name = definition.service or (None if homes else default)
+        if name is not None and name not in homes:
+            touched[name] = service(name)
+            touched[name].add_definition(definition)
     return list(touched.values())
+
+
+def all_services() -> list[Service]:
+    """Everything that this process has defined, for a runtime that serves all of it."""
+    collect_services(REGISTRY.decorated())
+    return list(REGISTRY.services.values())
 
 
 @contextmanager

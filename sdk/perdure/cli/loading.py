@@ -25,7 +25,7 @@ def load_services(target: str, default_service: str) -> list[Service]:
         InvalidArgumentError: two definitions of one name meet in a service.
     """
     from perdure.definition import Definition
-    from perdure.registry import collect_services
+    from perdure.registry import REGISTRY, collect_services
     from perdure.service import Service
 
     where, _, name = target.partition(":")
@@ -37,13 +37,13 @@ def load_services(target: str, default_service: str) -> list[Service]:
         for each in found
         if not isinstance(each, type) and isinstance(getattr(each, "definition", None), Definition)
     ]
-    if not services and not definitions:
-        raise UsageError(
-            f"{target} is no service and no durable function"
-            if name
-            else f"{target} defines no service and no durable function"
-        )
     services += collect_services(definitions, default_service)
+    if name:
+        for definition in definitions:
+            services += [REGISTRY.services[home] for home in REGISTRY.homes(definition.function)]
+    if not services:
+        what = "is" if name else "defines"
+        raise UsageError(f"{target} {what} no service and no durable function of its own")
     return list({service.name: service for service in services}.values())
 
 

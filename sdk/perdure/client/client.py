@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Literal, TypedDict, TypeVar, TypeVarTuple, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Literal,
+    TypedDict,
+    TypeVar,
+    TypeVarTuple,
+    Unpack,
+    overload,
+)
 from uuid import uuid4
 
 from perdure.client.control import control_one
 from perdure.client.handle import ExecutionHandle
 from perdure.client.query import ExecutionInfo, pages, statuses_of
+from perdure.client.step_ids import id_in_step
 from perdure.client.transport import Transport
 from perdure.decorators.keywords import check_keywords
 from perdure.definition import Definition
 from perdure.option_checks import Errors, milliseconds, optional_milliseconds, start_at_ms
-from perdure.options import DEFAULT_RETRY, NO_CALL_OPTIONS, CallOptions, RetryPolicy, retry_policy
+from perdure.options import DEFAULT_RETRY, NO_OPTIONS, CallOptions, RetryPolicy, retry_policy
 from perdure.registry import DEFAULT_SERVICE, definition_of, is_placed, target_of
 from perdure_runtime.core.client import (
     ControlOperation,
@@ -30,6 +41,9 @@ from perdure_runtime.core.errors import AmbiguousTargetError
 from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.serde import Serializers
+
+if TYPE_CHECKING:
+    from perdure.context.step_context import StepContext
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -102,7 +116,7 @@ class Client:
             TypeError: the arguments do not fit the function, or it belongs to no service.
         """
         check_keywords("start()", StartKeywords, options)
-        chosen: CallOptions = getattr(function, "call_options", NO_CALL_OPTIONS).merged(options)
+        chosen: CallOptions = getattr(function, "call_options", NO_OPTIONS).merged(options)
         if isinstance(function, str):
             return await self._start_by_name(function, args, chosen)
         definition = definition_of(function)
@@ -118,12 +132,19 @@ class Client:
         definition: Definition,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
-        options: CallOptions = NO_CALL_OPTIONS,
+        options: CallOptions = NO_OPTIONS,
+        step: StepContext | None = None,
     ) -> ExecutionHandle[Any]:
-        """Start a definition of this process; see `start`."""
+        """Start a definition of this process; see `start`.
+
+        Args:
+            step: whose body starts it; without an id in the options, the id derives from it.
+        """
         signature, serializers = definition.signature, self._serializers
         target = await self._target(definition, options)
         payload = signature.bind(args, kwargs, serializers)
+        if step is not None and options.id is None:
+            options = options.merged({"id": id_in_step(step, target, payload)})
         return await self._start(
             target,
             payload,

@@ -8,20 +8,13 @@ from typing import Any, Generic, TypeVar
 
 from perdure.client.control import control_one
 from perdure.client.history import HistoryEntry, history_entry
+from perdure.client.outcome import value_of
 from perdure.client.query import ExecutionInfo, execution_info
 from perdure.client.transport import Transport
 from perdure.option_checks import Errors, check_seconds, milliseconds
-from perdure_runtime.core.client import ControlOperation, Outcome
-from perdure_runtime.core.errors import (
-    ExecutionCancelledError,
-    ExecutionFailed,
-    ExecutionTimedOut,
-    PerdureError,
-    ProtocolError,
-)
-from perdure_runtime.core.lifecycle import Status
-from perdure_runtime.core.payload import NULL, Failure, Payload
-from perdure_runtime.serde import Serializer, annotate, restore_details, restore_exception
+from perdure_runtime.core.client import ControlOperation
+from perdure_runtime.core.payload import Payload
+from perdure_runtime.serde import Serializer
 
 T = TypeVar("T")
 
@@ -80,7 +73,9 @@ class ExecutionHandle(Generic[T]):
             raise TimeoutError(
                 f"execution {self.id} has not ended within {timeout} s; it goes on"
             ) from None
-        return self._value_of(outcome)
+        return value_of(
+            outcome, decode=self._decode, raises=self._raises, serializer=self._serializer
+        )
 
     async def describe(self) -> ExecutionInfo:
         """Its status and what it is doing. Raises `NotFoundError`."""
@@ -123,42 +118,3 @@ class ExecutionHandle(Generic[T]):
         """What `ctx.state` holds, in JSON shape. Raises `NotFoundError`."""
         payloads = await self._transport.read_state(self._namespace, self.id)
         return {key: self._serializer.decode(value, what=key) for key, value in payloads.items()}
-
-    def _value_of(self, outcome: Outcome) -> T:
-        match outcome.status:
-            case Status.COMPLETED:
-                return self._decode(outcome.result or NULL)
-            case Status.FAILED:
-                raise self._failed(outcome.failure or Failure("Error", "no reason was recorded"))
-            case Status.CANCELLED:
-                reason = outcome.reason
-                raise self._noted(
-                    ExecutionCancelledError(
-                        f"cancelled: {reason}" if reason else "cancelled",
-                        execution_id=self.id,
-                        reason=reason,
-                    )
-                )
-            case Status.TIMED_OUT:
-                why = outcome.failure.message if outcome.failure else outcome.reason
-                raise self._noted(ExecutionTimedOut(why or "timed out", execution_id=self.id))
-            case status:
-                raise ProtocolError(f"execution {self.id} has an outcome but is {status}")
-
-    def _failed(self, failure: Failure) -> ExecutionFailed:
-        error = ExecutionFailed(
-            failure.message,
-            execution_id=self.id,
-            type_name=failure.type_name,
-            details=restore_details(failure, self._serializer),
-            traceback_text=failure.traceback_text,
-        )
-        error.__cause__ = restore_exception(
-            failure, allowed=self._raises, serializer=self._serializer
-        )
-        self._noted(error)
-        return error
-
-    def _noted(self, error: PerdureError) -> PerdureError:
-        annotate(error, execution_id=self.id)
-        return error

@@ -100,10 +100,8 @@ def make_durable(where: str, kind: Kind, options: Options, given: Mapping[str, A
 
 def warn_of_clocks(body: Callable[..., Any]) -> None:
     """Warn of calls such as `datetime.now()` in a body, which no replay can repeat."""
-    try:
-        from perdure_runtime.loop import find_time_calls
-    except ImportError:
-        return
+    from perdure_runtime.loop import find_time_calls
+
     for call in find_time_calls(body):
         warnings.warn_explicit(
             f"{call.name} in {body.__qualname__}() differs when the body is replayed; use "

@@ -2,7 +2,8 @@
 
 Generic over the parameters without the context, so that calls are checked as the caller writes
 them. It holds a definition and the options of one call; running it is the context's or the
-client's part.
+client's part. Calls give `Coroutine[None, None, T]`: an `Any` in its place would make mypy see
+`Any` as the result of an `asyncio.gather` of several kinds.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Coroutine, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar
 
+from perdure.context.ambient import current_context, current_step
 from perdure.decorators.calling import call_function, split_context
 from perdure.definition import Definition
-from perdure.options import NO_CALL_OPTIONS, CallOptions, RetryPolicy
+from perdure.options import NO_OPTIONS, CallOptions, RetryPolicy
+from perdure_runtime.core.errors import NotDeterministicError
 
 if TYPE_CHECKING:
     from perdure.client.handle import ExecutionHandle
@@ -33,7 +36,7 @@ class DurableFunction(Generic[P, T]):
     __name__: str
     __qualname__: str
 
-    def __init__(self, definition: Definition, call_options: CallOptions = NO_CALL_OPTIONS) -> None:
+    def __init__(self, definition: Definition, call_options: CallOptions = NO_OPTIONS) -> None:
         functools.update_wrapper(self, definition.function)
         self.definition = definition
         self.call_options = call_options
@@ -41,7 +44,7 @@ class DurableFunction(Generic[P, T]):
     def __repr__(self) -> str:
         return f"<durable {self.definition.kind} {self.definition.code}>"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[None, None, T]:
         """Run it and give its result.
 
         A `DurableContext` as the first argument is accepted and used as the caller's.
@@ -53,14 +56,28 @@ class DurableFunction(Generic[P, T]):
         return call_function(self, args, kwargs)
 
     async def start(self, *args: P.args, **kwargs: P.kwargs) -> ExecutionHandle[T]:
-        """Start it through the ambient client and return at once, when the start is on disk."""
+        """Start it through the ambient client; returns when the start is on disk.
+
+        In the body of a step the id derives from the step's idempotency key, so that a step that
+        runs again attaches to what it had started.
+
+        Raises:
+            AlreadyExistsError, AmbiguousTargetError, SerializationError, ...: as `Client.start`.
+            NotDeterministicError: in the body of an execution; call the function, or use
+                `ctx.send`.
+        """
+        if current_context() is not None:
+            raise NotDeterministicError(
+                f"{self.__name__}.start() talks to the coordinator, which a replay cannot repeat; "
+                "call the function, or use ctx.send(function, ...) for a detached execution"
+            )
         from perdure.client.ambient import ambient_client
 
         _, positional = split_context(self.definition, args, kwargs)
         options = self._with_id(positional, kwargs)
         client = await ambient_client()
         handle: ExecutionHandle[T] = await client.start_definition(
-            self.definition, positional, kwargs, options
+            self.definition, positional, kwargs, options, step=current_step()
         )
         return handle
 

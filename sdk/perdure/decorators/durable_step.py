@@ -35,9 +35,9 @@ class DurableStep(Generic[P, T]):
     def __repr__(self) -> str:
         return f"<durable step {self.definition.code}>"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[None, None, T]:
         """Run it: recorded inside an execution, plainly elsewhere."""
-        result: Coroutine[Any, Any, T] = call_step(self, args, kwargs)
+        result: Coroutine[None, None, T] = call_step(self, args, kwargs)
         return result
 
     @property

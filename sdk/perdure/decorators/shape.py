@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from perdure.definition import Definition
+
 _Parameter = inspect.Parameter
 _POSITIONAL: Final = (_Parameter.POSITIONAL_ONLY, _Parameter.POSITIONAL_OR_KEYWORD)
 _CONTEXT_NAMES: Final = frozenset({"ctx", "context"})
@@ -76,7 +78,7 @@ def check_step(function: Any) -> None:
 
 
 def _check_plain_function(decorator: str, function: Any) -> str:
-    if hasattr(function, "definition"):
+    if isinstance(getattr(function, "definition", None), Definition):
         raise TypeError(f"{decorator}: {function} is decorated already; use one decorator")
     if isinstance(function, type):
         raise TypeError(f"{decorator}: {function.__name__} is a class; decorate a function")
@@ -89,9 +91,10 @@ def _check_plain_function(decorator: str, function: Any) -> str:
             f"{decorator} decorates functions, not {function!r}; options are keywords, for "
             f'instance {decorator}(name="...")'
         )
-    name = getattr(function, "__name__", type(function).__name__)
-    if name == "<lambda>":
-        raise TypeError(f"{decorator}: a lambda has no name to record; write a def")
+    name = getattr(function, "__name__", None)
+    if name is None or name == "<lambda>":
+        what = "a lambda" if name else f"a {type(function).__name__} object"
+        raise TypeError(f"{decorator}: {what} has no name to record; write a def")
     return str(name)
 
 

@@ -62,7 +62,7 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepKe
         check_step(plain)
         definition = Definition(
             Kind.STEP,
-            options.get("name") or getattr(plain, "__name__", None) or type(plain).__name__,
+            options.get("name") or plain.__name__,
             plain,
             checked,
             service=options.get("service"),

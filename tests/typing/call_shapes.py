@@ -1,0 +1,144 @@
+"""Every way to call what the decorators return, as a strict checker sees it. Never run.
+
+`test_call_shapes` gives this file to mypy: a wrong type fails there, and so does a line with an
+ignored error that has become none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, assert_type
+
+import perdure
+from perdure import DurableContext, ExecutionHandle, ExecutionInfo, RetryPolicy, durable
+from perdure.decorators import DurableFunction
+
+
+@durable.step
+def resize(path: str, width: int = 100) -> str:
+    return f"{path}{width}"
+
+
+@durable.step(timeout=5, retry=RetryPolicy(max_retries=2))
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
+@durable.function
+async def process_data(ctx: DurableContext, data: dict[str, Any]) -> dict[str, Any]:
+    return data
+
+
+@durable.function(max_retries=5, retry_delay=2.0, timeout=300.0, raises=[ValueError])
+async def price(ctx: DurableContext, item: str, *, count: int = 1) -> float:
+    return 1.0 * count
+
+
+@durable.flow(checkpoint_interval=10, max_concurrent_steps=20)
+async def pipeline(ctx: DurableContext, sources: list[str]) -> dict[str, Any]:
+    assert_type(await resize("a"), str)
+    assert_type(await resize("a", width=2), str)
+    assert_type(await fetch("a"), bytes)
+    assert_type(await price("a", count=2), float)
+    both = await asyncio.gather(resize("a"), fetch("b"))
+    assert_type(both, tuple[str, bytes])
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(process_data({}))
+    assert_type(task.result(), dict[str, Any])
+    return {}
+
+
+@durable.flow
+async def bare_flow(ctx: DurableContext) -> None: ...
+
+
+async def undecorated(ctx: DurableContext, batch: list[int], index: int) -> int:
+    return index
+
+
+assert_type(bare_flow, DurableFunction[[], None])
+
+
+async def directly() -> None:
+    assert_type(await process_data({"items": [1, 2, 3]}), dict[str, Any])
+    assert_type(await process_data.start({"items": []}), ExecutionHandle[dict[str, Any]])
+    assert_type(await process_data.options(id="x", priority=5)({}), dict[str, Any])
+    assert_type(await price.options(retry=3).start("a", count=2), ExecutionHandle[float])
+    assert_type(await bare_flow(), None)
+    await process_data()  # type: ignore[call-arg]
+    await process_data(1)  # type: ignore[arg-type]
+    await price("a", 2)  # type: ignore[call-arg]
+    process_data.options(colour="red")  # type: ignore[call-arg]
+
+
+async def with_a_client() -> None:
+    async with perdure.connect("http://localhost:8080", namespace="n", token=None) as client:
+        handle = await client.start(process_data, {"items": []}, id="order-1")
+        assert_type(handle, ExecutionHandle[dict[str, Any]])
+        assert_type(await handle.result(timeout=None), dict[str, Any])
+        assert_type(await handle.describe(), ExecutionInfo)
+        assert_type(await handle.cancel("why"), bool)
+        assert_type(handle.id, str)
+        async for entry in handle.history(follow=False):
+            assert_type(entry.index, int)
+        named = await client.start("orders", "process_data", {"items": []}, id="x", priority=1)
+        assert_type(named, ExecutionHandle[Any])
+        assert_type(await client.start("orders", "tick"), ExecutionHandle[Any])
+        assert_type(await client.start(resize, "a"), ExecutionHandle[str])
+        assert_type(await client.start(resize, "a", 3), ExecutionHandle[str])
+        assert_type(client.get("order-1"), ExecutionHandle[Any])
+        assert_type(client.get("order-1", process_data), ExecutionHandle[dict[str, Any]])
+        async for info in client.list(status="running", service="orders", limit=100):
+            assert_type(info, ExecutionInfo)
+        assert_type(await client.read_state("order-1"), dict[str, Any])
+        await client.start(process_data, 1)  # type: ignore[arg-type]
+        await client.start(process_data, {}, colour="red")  # type: ignore[call-overload]
+
+
+def blocking() -> None:
+    assert_type(perdure.sync.run(pipeline, ["a"], id="x"), dict[str, Any])
+    with perdure.sync.connect("http://localhost:8080") as client:
+        handle = client.start(pipeline, ["a"], id="x")
+        assert_type(handle.result(5), dict[str, Any])
+        assert_type(handle.cancel("why"), bool)
+        for entry in handle.history(follow=True):
+            assert_type(entry.summary, str)
+        for info in client.list(status=["running"]):
+            assert_type(info, ExecutionInfo)
+
+
+def services() -> None:
+    service = durable.service("orders", "1.0.0", lifespan=None)
+    service.add_function(process_data)
+    service.add_function(undecorated, name="batch")
+    service.add_function(resize)
+
+    @service.handler
+    def charge(payload: dict[str, Any]) -> dict[str, Any]:
+        return payload
+
+    @service.handler(name="refund")
+    async def pay_back(payload: dict[str, Any]) -> int:
+        return 1
+
+    assert_type(charge({}), dict[str, Any])
+    assert_type(service.get_service_config(), dict[str, Any])
+
+
+async def embedded() -> None:
+    async with perdure.embedded("app.db", services=[durable.service("orders")]) as runtime:
+        assert_type(await runtime.client.start(price, "a"), ExecutionHandle[float])
+        await runtime.drain()
+
+
+def refused() -> None:
+    @durable.function  # type: ignore[arg-type]
+    def not_async(ctx: DurableContext) -> int:
+        return 1
+
+    @durable.flow  # type: ignore[arg-type]
+    async def no_context() -> int:
+        return 1
+
+    durable.function(max_retry=3)  # type: ignore[call-overload]
+    durable.flow(timeout="3")  # type: ignore[call-overload]
