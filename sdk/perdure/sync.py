@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from perdure.client.security import Tls
     from perdure.service import Service
 
+__all__ = ["SyncClient", "SyncHandle", "SyncRuntime", "connect", "embedded", "run"]
+
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
