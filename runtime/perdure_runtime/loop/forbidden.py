@@ -8,7 +8,9 @@ alone: imports need it.
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
+import threading
 from typing import Any, Final
 
 from perdure_runtime.core.errors import NotDeterministicError
@@ -106,3 +108,13 @@ def _audit(event: str, args: tuple[object, ...]) -> None:
 def install() -> None:
     """Watch for blocking I/O in slices; for the life of the process (audit hooks cannot go)."""
     sys.addaudithook(_audit)
+    start = threading.Thread.start
+
+    # Before Python 3.12 the start of a thread is no audit event.
+    @functools.wraps(start)
+    def checked_start(self: threading.Thread) -> None:
+        if current.virtual is not None:
+            raise refuse("Starting a thread")
+        start(self)
+
+    threading.Thread.start = checked_start  # type: ignore[method-assign] # see above

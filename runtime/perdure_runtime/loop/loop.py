@@ -33,6 +33,7 @@ _BUSY_WAIT: Final = (
     "anything. Wait for something durable instead of polling: await asyncio.sleep(seconds), "
     "an event, a call or a step."
 )
+_MAX_BUSY_WAITS: Final = 2
 _MIN_SWEEP: Final = 64
 _installed = False
 
@@ -82,7 +83,7 @@ class DeterministicLoop(forbidden.NoRealIO):
         self._tasks: list[Task] = []
         self._sweep_at = _MIN_SWEEP
         self._turns = 0
-        self._interrupted = False
+        self._busy_waits = 0
         self.in_slice = False
         self._closed = False
         self._silent = False
@@ -137,7 +138,7 @@ class DeterministicLoop(forbidden.NoRealIO):
     def note_progress(self) -> None:
         """Start the count of `MAX_LOOP_TURNS` anew: a command was issued or a result delivered."""
         self._turns = 0
-        self._interrupted = False
+        self._busy_waits = 0
 
     @property
     def root(self) -> Task | None:
@@ -279,12 +280,18 @@ class DeterministicLoop(forbidden.NoRealIO):
             timer.fire()
 
     def _stop_busy_wait(self) -> None:
+        """First fail the root task; if others spin on after it has ended, cancel them; then raise."""
         root = self._root
         self._turns = 0
-        if self._interrupted or root is None or root.done():
+        self._busy_waits += 1
+        if root is None or self._busy_waits > _MAX_BUSY_WAITS:
             raise NotDeterministicError(_BUSY_WAIT)
-        self._interrupted = True
-        root.interrupt(NotDeterministicError(_BUSY_WAIT))
+        if root.done():
+            self.cancel_all_except(root)
+        elif self._busy_waits == 1:
+            root.interrupt(NotDeterministicError(_BUSY_WAIT))
+        else:
+            raise NotDeterministicError(_BUSY_WAIT)
 
     def _add_task(self, coroutine: Coroutine[Any, Any, Any], node: Node, **options: Any) -> Task:
         task = Task(coroutine, loop=self, node=node, **options)
