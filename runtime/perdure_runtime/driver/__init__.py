@@ -1,1 +1,18 @@
-"""Drivers join a user's code to a replay machine; they know no network and no store."""
+"""Drivers: a replay machine and a deterministic loop, joined to run one body."""
+
+from perdure_runtime.driver.body import Body
+from perdure_runtime.driver.driver import BodyFactory, Driver
+from perdure_runtime.driver.futures import BranchFuture, CommandFuture
+from perdure_runtime.driver.options import DriverOptions, Output, StartStep, TornDown
+
+__all__ = [
+    "Body",
+    "BodyFactory",
+    "BranchFuture",
+    "CommandFuture",
+    "Driver",
+    "DriverOptions",
+    "Output",
+    "StartStep",
+    "TornDown",
+]

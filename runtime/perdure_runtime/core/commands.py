@@ -1,0 +1,318 @@
+"""The commands of one attempt, from the moment the body issues them until they have an outcome.
+
+A command is issued under its path, gets its key, waits for a slot, becomes ready; a ready step is
+started, any other ready command is turned into an entry for the journal. Whether and when that
+happens, and what is recorded already, is the machine's business (`perdure_runtime.core.machine`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perdure_runtime.core.entries import (
+    BranchCompleted,
+    CallIssued,
+    Command,
+    CommandReused,
+    StepCompleted,
+    StepFailed,
+    TimerStarted,
+)
+from perdure_runtime.core.ids import ExecutionKey, child_id
+from perdure_runtime.core.issued import BRANCH, CALL, SEND, STEP, TIMER, CallRequest, Issued
+from perdure_runtime.core.lookup import GENERATION, Earlier, Success
+from perdure_runtime.core.payload import Failure, FailureCode, Payload
+from perdure_runtime.core.slots import Slots
+from perdure_runtime.core.writes import StateWrites
+
+
+class Commands:
+    """All commands of an attempt that are not done.
+
+    Attributes:
+        open: by path, what was issued and has no outcome yet.
+        ready: by path, what may start or be sent as soon as the machine is live.
+        running: by path, steps that were started here and not reported.
+        reports: entries about steps that wait to be sent.
+        starts: steps to start, since the caller last emptied it.
+        stops: running steps nobody waits for any more, likewise.
+        gated: whether a ready step waits for the record of its start.
+    """
+
+    def __init__(
+        self, key: ExecutionKey, run: int, attempt: int, writes: StateWrites, limit: int | None
+    ) -> None:
+        self._key = key
+        self._run = run
+        self._attempt = attempt
+        self._writes = writes
+        self.open: dict[str, Issued] = {}
+        self.ready: dict[str, Issued] = {}
+        self.running: dict[str, Issued] = {}
+        self.reports: list[Command] = []
+        self.starts: list[Issued] = []
+        self.stops: list[Issued] = []
+        self.gated = False
+        self.successes: dict[bytes, Success] = {}
+        self._generations: dict[str, int] = {}
+        self._hints: dict[str, Issued] = {}
+        self._slots = Slots(limit)
+        self._occurrences: dict[tuple[bytes, str, str, bytes], int] = {}
+
+    def attempt_started(self, earlier: Earlier) -> None:
+        """Fix what this attempt may reuse."""
+        self.successes = earlier.successes
+        self._generations = earlier.generations()
+
+    # --- by the body --------------------------------------------------------------------
+
+    def issue(
+        self,
+        kind: str,
+        path: str,
+        scope: bytes,
+        name: str,
+        digest: bytes,
+        request: Any,
+        *,
+        reuse: bool = True,
+        single_start: bool = False,
+    ) -> Issued:
+        """The body issues a step, call, send or branch; its key and child id are known at once.
+
+        Args:
+            reuse: whether a success of an earlier attempt may stand in for it.
+            single_start: record the start of a step before it starts (`at_most_once`).
+        """
+        identity = (scope, kind, name, digest)
+        occurrence = self._occurrences[identity] = self._occurrences.get(identity, 0) + 1
+        issued = Issued(kind, path, scope, name, digest, request, self._attempt, occurrence)
+        issued.single_start = single_start
+        self.open[path] = issued
+        if self._generations:
+            original = issued.key_of_generation(0).hex()
+            issued.generation = self._generations.get(original, 0)
+        success = self.successes.get(issued.key) if reuse and self.successes else None
+        if success is not None:
+            issued.reused = True
+            issued.child_id = success.child_id
+            self.ready[path] = issued
+            return issued
+        if kind in (CALL, SEND):
+            call: CallRequest = request
+            issued.child_id = call.child_id or child_id(self._key, self._run, self._attempt, path)
+        if kind == SEND or (kind in (STEP, CALL) and self._slots.acquire(issued)):
+            self.make_ready(issued)
+        return issued
+
+    def issue_timer(self, path: str, delay_ms: int) -> Issued:
+        """The body waits for a timer that is still pending at quiescence."""
+        issued = Issued(TIMER, path, b"", "", b"", delay_ms, self._attempt, 0)
+        self.open[path] = self.ready[path] = issued
+        return issued
+
+    def branch_ended(self, issued: Issued, outcome: Payload | Failure) -> None:
+        """A branch's body has its outcome; the caller gets it when it is recorded."""
+        issued.reported = True
+        issued.outcome = outcome
+        if not (issued.recorded or issued.abandoned):
+            self.ready[issued.path] = issued
+
+    def abandon(self, issued: Issued) -> None:
+        """Nobody waits for this command any more. Its slot is free at once: live and in replays
+        alike, although a replay never starts the step again that would give it back."""
+        if issued.abandoned or issued.done:
+            return
+        issued.abandoned = True
+        self.ready.pop(issued.path, None)
+        if issued.path in self.running:
+            self.stops.append(issued)
+        else:
+            self._hints[issued.path] = issued
+        self._release(issued)
+
+    def forget(self, issued: Issued) -> None:
+        """The next attempt issues this operation anew, under another key (compensation)."""
+        original = issued.key_of_generation(0).hex()
+        generation = str(issued.generation + 1).encode()
+        self._writes.write(GENERATION + original, Payload(generation))
+
+    # --- by the machine, as the cursor passes entries ---------------------------------------
+
+    def matched(self, issued: Issued) -> None:
+        """A recorded entry stands for this command: it is not to be started or sent here."""
+        issued.recorded = True
+        self.ready.pop(issued.path, None)
+        if issued.path in self.running:  # another worker was faster, before a reconnect
+            del self.running[issued.path]
+            self.stops.append(issued)
+
+    def complete(self, issued: Issued, outcome: Payload | Failure | None) -> Issued | None:
+        """A command has its outcome: free its slot; return it if somebody waits for it."""
+        issued.done = True
+        issued.outcome = outcome
+        del self.open[issued.path]
+        if issued.holds_slot:
+            self._release(issued)
+        return None if issued.abandoned else issued
+
+    def try_failed(self, issued: Issued, tries: int) -> None:
+        """A failed try of a step is recorded: its back-off runs."""
+        issued.tries = tries
+        issued.backing_off = True
+        if issued.abandoned:
+            self._hints[issued.path] = issued
+
+    def back_off_over(self, issued: Issued) -> None:
+        """A step may start again."""
+        issued.backing_off = False
+        if not issued.abandoned:
+            self.make_ready(issued)
+
+    def make_ready(self, issued: Issued) -> None:
+        """A command has its slot."""
+        if issued.single_start:
+            # The deletion of a key that never exists: it costs nothing in the state, and its
+            # place among the recorded writes says whether the start is on disk.
+            self._writes.write(f"\0started/{issued.path}", None)
+            issued.gate = self._writes.made
+        self.ready[issued.path] = issued
+
+    def _release(self, issued: Issued) -> None:
+        heir = self._slots.release(issued)
+        if heir is not None:
+            self.make_ready(heir)
+
+    # --- by those who run steps -------------------------------------------------------------
+
+    def step_finished(self, path: str, result: Payload | None, failure: Failure | None) -> None:
+        """A step has its final result. That of an abandoned step is kept for R2 if it succeeded."""
+        issued = self.running.pop(path, None)
+        if issued is not None and not (issued.abandoned and result is None):
+            self._report(issued, result, failure)
+
+    def step_failed(self, path: str, failure: Failure, delay_ms: int) -> None:
+        """A try of a step failed; it starts again when the recorded back-off has fired."""
+        issued = self.running.pop(path, None)
+        if issued is not None and not issued.abandoned:
+            self.reports.append(
+                StepFailed(
+                    path,
+                    issued.name,
+                    issued.digest,
+                    issued.key,
+                    failure,
+                    issued.tries + 1,
+                    max(0, delay_ms),
+                )
+            )
+
+    def _report(self, issued: Issued, result: Payload | None, failure: Failure | None) -> None:
+        self.reports.append(
+            StepCompleted(
+                issued.path,
+                issued.name,
+                issued.digest,
+                issued.key,
+                result,
+                failure,
+                issued.tries + 1,
+            )
+        )
+
+    # --- on their way out -------------------------------------------------------------------
+
+    def take(self) -> list[Command]:
+        """Start the ready steps, and return all entries that are to be recorded."""
+        commands: list[Command] = []
+        self.gated = False
+        if self.ready:
+            ready, self.ready = self.ready, {}
+            for issued in ready.values():
+                if issued.kind == STEP and not issued.reused:
+                    self._start(issued)
+                else:
+                    commands.append(self._command(issued))
+        if self.reports:
+            commands += self.reports
+            self.reports = []
+        return commands
+
+    def _start(self, issued: Issued) -> None:
+        if issued.gate > self._writes.confirmed:
+            self.ready[issued.path] = issued
+            self.gated = True
+        elif issued.gate and issued.gate <= self._writes.replayed:
+            self._report(issued, None, _interrupted(issued))
+        else:
+            self.running[issued.path] = issued
+            self.starts.append(issued)
+
+    def _command(self, issued: Issued) -> Command:
+        path, name, digest = issued.path, issued.name, issued.digest
+        if issued.kind == TIMER:
+            return TimerStarted(path, issued.request)
+        if issued.reused:
+            source = self.successes[issued.key].index
+            return CommandReused(path, issued.kind, name, digest, issued.key, source)
+        if issued.kind == BRANCH:
+            outcome = issued.outcome
+            result = outcome if isinstance(outcome, Payload) else None
+            failure = outcome if isinstance(outcome, Failure) else None
+            return BranchCompleted(path, name, digest, issued.key, result, failure)
+        call: CallRequest = issued.request
+        return CallIssued(
+            path,
+            call.target,
+            call.input,
+            issued.key,
+            issued.child_id,
+            call.timeout_ms,
+            call.retry,
+            call.handler_retry,
+            call.detached,
+            call.delay_ms,
+        )
+
+    def take_hints(self) -> list[Issued]:
+        """Abandoned commands of which others should know."""
+        if not self._hints:
+            return []
+        hints = [issued for issued in self._hints.values() if not issued.done]
+        self._hints.clear()
+        return hints
+
+    def hint_again(self) -> None:
+        """After a reconnect: what was hinted may have been lost with the connection."""
+        self._hints.update(
+            (path, issued)
+            for path, issued in self.open.items()
+            if issued.abandoned and path not in self.running
+        )
+
+    def abandon_all(self) -> list[Issued]:
+        """The body ended: abandon all but sends; return the calls, steps and branches among them
+        that the body had not abandoned itself."""
+        left = [issued for issued in self.open.values() if issued.kind != SEND]
+        awaited = [issued for issued in left if not issued.abandoned and issued.kind != TIMER]
+        for issued in left:
+            self.abandon(issued)
+        return awaited
+
+    def drop_all(self) -> None:
+        """Nothing is started or sent any more."""
+        self.ready.clear()
+        self.running.clear()
+        self.reports.clear()
+        self._hints.clear()
+
+
+def _interrupted(issued: Issued) -> Failure:
+    return Failure(
+        "StepInterrupted",
+        f"step {issued.name!r} was interrupted by a crash and runs at most once",
+        FailureCode.INTERRUPTED,
+        module="perdure_runtime.core.errors",
+        qualname="StepInterrupted",
+        retryable=False,
+    )

@@ -1,0 +1,133 @@
+"""A command as the body issued it, with all that the machine knows of its fate.
+
+Mutable on purpose: one exists per command of the hot path. Plain data without rules; those are in
+`perdure_runtime.core.machine`.
+"""
+
+from __future__ import annotations
+
+from types import CodeType
+from typing import Any, Final
+
+from msgspec import Struct
+
+from perdure_runtime.core.entries import Target
+from perdure_runtime.core.ids import command_key, unkeyed_command_key
+from perdure_runtime.core.payload import Failure, Payload
+from perdure_runtime.core.retry import Retry
+
+STEP: Final = "step"
+CALL: Final = "call"
+SEND: Final = "send"
+BRANCH: Final = "branch"
+TIMER: Final = "timer"
+
+
+class CallRequest(Struct, frozen=True):
+    """What a call says beside its key: the fields of `CallIssued` that the body chooses."""
+
+    target: Target
+    input: Payload
+    timeout_ms: int | None = None
+    retry: Retry | None = None
+    handler_retry: Retry | None = None
+    detached: bool = False
+    delay_ms: int = 0
+    child_id: str = ""
+
+
+class Issued:
+    """One issued command.
+
+    Attributes:
+        path: its address, "lineage:ordinal".
+        kind: `step`, `call`, `send` (a detached call), `branch` or `timer`.
+        digest: of the input; b"" when the encoding has none.
+        occurrence: its number among the commands of the scope with this kind, name and digest.
+        generation: how many compensations removed this operation before this attempt.
+        request: a step's spec (opaque), a call's `CallRequest`, a timer's delay in ms.
+        outcome: the recorded result or failure, once delivered; what a branch reported before.
+        waiter: whatever the driver put here; the machine never looks at it.
+        where: code object and instruction that issued it, for the mismatch diff.
+    """
+
+    __slots__ = (
+        "_key",
+        "abandoned",
+        "attempt",
+        "backing_off",
+        "child_id",
+        "digest",
+        "done",
+        "gate",
+        "generation",
+        "holds_slot",
+        "kind",
+        "name",
+        "occurrence",
+        "outcome",
+        "path",
+        "recorded",
+        "reported",
+        "request",
+        "reused",
+        "scope",
+        "single_start",
+        "tries",
+        "waiter",
+        "where",
+    )
+
+    def __init__(
+        self,
+        kind: str,
+        path: str,
+        scope: bytes,
+        name: str,
+        digest: bytes,
+        request: Any,
+        attempt: int,
+        occurrence: int,
+    ) -> None:
+        self.kind = kind
+        self.path = path
+        self.scope = scope
+        self.name = name
+        self.digest = digest
+        self.request = request
+        self.attempt = attempt
+        self.occurrence = occurrence
+        self.generation = 0
+        self.child_id = ""
+        self.tries = 0
+        self.gate = 0
+        self.outcome: Payload | Failure | None = None
+        self.waiter: Any = None
+        self.where: tuple[CodeType, int] | None = None
+        self.single_start = False
+        self.holds_slot = False
+        self.reused = False
+        self.reported = False
+        self.backing_off = False
+        self.recorded = False
+        self.abandoned = False
+        self.done = False
+        self._key: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"<Issued {self.kind} {self.name!r} at {self.path}>"
+
+    @property
+    def key(self) -> bytes:
+        """The idempotency key; computed when first asked for, a replay seldom needs it."""
+        if self._key is None:
+            self._key = self.key_of_generation(self.generation)
+        return self._key
+
+    def key_of_generation(self, generation: int) -> bytes:
+        """The key this operation has after so many compensations."""
+        if not self.digest:
+            return unkeyed_command_key(self.scope, self.kind, self.name, self.attempt, self.path)
+        return command_key(
+            self.scope, self.kind, self.name, self.digest, self.occurrence, generation
+        )

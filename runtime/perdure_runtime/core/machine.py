@@ -1,0 +1,451 @@
+"""The worker half of the engine: one attempt of one execution, replayed and continued.
+
+Entries and commands go in, deliveries and messages come out. There is no I/O here, no clock, no
+randomness and no asyncio; the same machine runs in workers, tests, the replayer and the simulator.
+
+How it works. Entries are consumed in index order through a cursor (`next_delivery`), one delivery
+at a time; the caller lets the body run to quiescence before it asks for the next. The body issues
+commands under their paths. A command entry that the cursor passes must have been issued by then,
+with the same kind, name and digest: that is the whole of replay matching, and it is the same for
+journal pages, live entries and acknowledgements of our own commands. What was issued and is not
+recorded stays ready; `flush` sends it once nothing is left to deliver, if it is still wanted. So a
+replay sends nothing before its last page, and a step that a race has cancelled never starts.
+
+What the body can depend on is therefore a function of the delivered prefix of the journal alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any, Final
+
+from perdure_runtime.core.commands import Commands
+from perdure_runtime.core.entries import (
+    COMMANDS,
+    AttemptEnded,
+    AttemptStarted,
+    AttemptTimedOut,
+    BranchCompleted,
+    CallCompleted,
+    CallIssued,
+    CancelRequested,
+    Command,
+    CommandReused,
+    Entry,
+    ExecutionCreated,
+    ExecutionEnded,
+    ExecutionRetried,
+    Paused,
+    Recorded,
+    Resumed,
+    StateWrite,
+    StateWritten,
+    StepCompleted,
+    StepFailed,
+    TimerFired,
+    TimerStarted,
+)
+from perdure_runtime.core.errors import JournalMismatchError, ProtocolError
+from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.issued import BRANCH, CALL, SEND, STEP, TIMER, Issued
+from perdure_runtime.core.lookup import Earlier
+from perdure_runtime.core.messages import Ack, Append, Finish, Progress
+from perdure_runtime.core.mismatch import command_diff, write_diff
+from perdure_runtime.core.outbox import Outbox, Outcome
+from perdure_runtime.core.payload import Failure, Payload
+from perdure_runtime.core.version import check_journal_version
+from perdure_runtime.core.writes import StateWrites
+
+Delivery = Issued | AttemptStarted | CancelRequested | AttemptTimedOut
+"""What the body is to be told next: an issued command that has its outcome, or a signal."""
+
+
+class Phase(StrEnum):
+    """Where a machine stands."""
+
+    REPLAYING = "replaying"
+    LIVE = "live"
+    FINISHED = "finished"  # the body's outcome is out
+    POISONED = "poisoned"  # mismatch: every later delivery raises it again
+    CLOSED = "closed"
+
+
+class ReplayMachine:
+    """One attempt of one execution.
+
+    Attributes:
+        commands: what the body issued; the caller issues, abandons and reports there.
+        writes: the state.
+        earlier: what earlier attempts left.
+        cursor: index of the next entry to deliver.
+        received: index of the next entry to receive.
+        time_ms: the latest time among the delivered entries of this attempt.
+    """
+
+    def __init__(
+        self,
+        key: ExecutionKey,
+        run: int,
+        attempt: int,
+        epoch: int,
+        *,
+        max_concurrent_steps: int | None = None,
+        checkpoint_interval: int = 1,
+    ) -> None:
+        self.key = key
+        self.attempt = attempt
+        self.cursor = 0
+        self.received = 0
+        self.time_ms = 0
+        self.phase = Phase.REPLAYING
+        self.earlier = Earlier()
+        self.writes = StateWrites({})
+        self.commands = Commands(key, run, attempt, self.writes, max_concurrent_steps)
+        self.outbox = Outbox(epoch)
+        self._checkpoint_interval = checkpoint_interval
+        self._started = False
+        self._more = True
+        self._replay_end = 0
+        self._inbox: deque[Recorded] = deque()
+        self._early_cancel: CancelRequested | None = None
+        self._results = 0  # recorded since writes were sent last
+        self._progress: Progress | None = None
+        self._progress_due = False
+        self._body_ended = False
+        self._outcome: Outcome | None = None
+        self._consumed = -1
+        self._mismatch: JournalMismatchError | None = None
+
+    # --- entries in ---------------------------------------------------------------------
+
+    def receive(self, entries: Iterable[Recorded], more: bool) -> None:
+        """Take a page of the journal. Raises ProtocolError on a gap or a repetition."""
+        if not self._more:
+            raise ProtocolError("a journal page came after the last one")
+        for recorded in entries:
+            self._take(recorded)
+        self._more = more
+        self._replay_end = self.received
+
+    def receive_items(self, items: Iterable[Ack | Recorded], repeated: bool = False) -> None:
+        """Take news in journal order: acknowledgements of own commands, and entries.
+
+        Args:
+            repeated: after a reconnect what is already known may come again; it is skipped.
+
+        Raises:
+            ProtocolError: a gap, a repetition, or an acknowledgement of what was not sent.
+        """
+        for item in items:
+            if isinstance(item, Recorded):
+                if not (repeated and item.index < self.received):
+                    self._take(item)
+                self.outbox.told_idle = False
+            elif not (repeated and item.first_index + item.count <= self.received):
+                self._expect(item.first_index)
+                self._inbox.extend(self.outbox.acknowledged(item))
+                self.received += item.count
+
+    def adopt(self, epoch: int, items: Iterable[Ack | Recorded]) -> None:
+        """After a reconnect: take what was missed; what is unacknowledged goes out again."""
+        self.receive_items(items, repeated=True)
+        self.outbox.adopt(epoch)
+        self.writes.send_again()
+        self.commands.hint_again()
+
+    def _expect(self, index: int) -> None:
+        if index != self.received:
+            raise ProtocolError(
+                f"execution {self.key.id!r}: journal entry {index} came where {self.received} "
+                "was expected"
+            )
+
+    def _take(self, recorded: Recorded) -> None:
+        self._expect(recorded.index)
+        self.received += 1
+        self._inbox.append(recorded)
+        entry = recorded.entry
+        if isinstance(entry, COMMANDS):
+            self.outbox.found(entry)
+        elif isinstance(entry, AttemptStarted):
+            self.outbox.recorded = 0
+
+    # --- deliveries out -----------------------------------------------------------------
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was received is delivered and no page is missing."""
+        return not (self._more or self._inbox or self._early_cancel)
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether recorded entries of the activation are still to be delivered."""
+        return self._more or self.cursor < self._replay_end
+
+    def next_delivery(self) -> Delivery | None:
+        """Move the cursor to the next entry that tells the body something; None: none is here.
+
+        Call it when the body is quiescent.
+
+        Raises:
+            JournalMismatchError: the body did not issue what is recorded; the machine is poisoned.
+            ProtocolError: the journal is broken.
+        """
+        if self._mismatch is not None:
+            raise self._mismatch
+        if self._early_cancel is not None and self._started:
+            cancel, self._early_cancel = self._early_cancel, None
+            return cancel
+        inbox = self._inbox
+        while inbox:
+            recorded = inbox.popleft()
+            self.cursor = recorded.index + 1
+            if not self._started:
+                started = self._before(recorded)
+                if started is not None:
+                    return started
+                continue
+            if recorded.time_ms > self.time_ms:
+                self.time_ms = recorded.time_ms
+            entry = recorded.entry
+            delivery = _PASS[type(entry)](self, recorded.index, entry)
+            if delivery is not None:
+                return delivery
+        if self.phase is Phase.REPLAYING and self._started and not self._more:
+            self.phase = Phase.LIVE
+            self.writes.replayed = self.writes.confirmed
+        return None
+
+    def _before(self, recorded: Recorded) -> AttemptStarted | None:
+        """Fold what earlier attempts left, up to the start of this one."""
+        entry = recorded.entry
+        if not isinstance(entry, AttemptStarted):
+            if isinstance(entry, ExecutionCreated):
+                check_journal_version(entry.journal_version)
+            self.earlier.fold(recorded.index, entry)
+            return None
+        self.earlier.attempt_started(entry.attempt)
+        if entry.attempt != self.attempt:
+            return None
+        if self.earlier.created is None:
+            raise ProtocolError(f"the journal of {self.key.id!r} does not say how it was created")
+        self._started = True
+        self.time_ms = recorded.time_ms
+        self.writes.state = self.earlier.state
+        self.commands.attempt_started(self.earlier)
+        self._early_cancel = self.earlier.cancel
+        return entry
+
+    def _match(self, index: int, entry: Any, kind: str, name: str, digest: bytes) -> Issued:
+        """The issued command that a recorded one stands for; mismatch if there is none."""
+        issued = self.commands.open.get(entry.path)
+        if (
+            issued is None
+            or issued.kind != kind
+            or issued.name != name
+            or (issued.digest != digest and issued.digest and digest)
+        ):
+            raise self._diverged(index, entry, issued)
+        self.commands.matched(issued)
+        if entry.writes:
+            self._confirm(index, entry.writes)
+        return issued
+
+    def _confirm(self, index: int, writes: tuple[StateWrite, ...]) -> None:
+        differs = self.writes.confirm(writes)
+        if differs is not None:
+            raise self._poison(write_diff(index, *differs))
+
+    def _diverged(self, index: int, entry: Command, issued: Issued | None) -> JournalMismatchError:
+        others = [other for other in self.commands.open.values() if not other.recorded]
+        return self._poison(command_diff(index, entry, issued, others, self._body_ended))
+
+    def _poison(self, diff: str) -> JournalMismatchError:
+        self.phase = Phase.POISONED
+        self._mismatch = JournalMismatchError(diff)
+        return self._mismatch
+
+    def _done(self, issued: Issued, outcome: Payload | Failure | None) -> Issued | None:
+        self._results += 1
+        return self.commands.complete(issued, outcome)
+
+    def _pass_step_completed(self, index: int, entry: StepCompleted) -> Issued | None:
+        issued = self._match(index, entry, STEP, entry.name, entry.digest)
+        return self._done(issued, entry.result if entry.result is not None else entry.failure)
+
+    def _pass_step_failed(self, index: int, entry: StepFailed) -> None:
+        issued = self._match(index, entry, STEP, entry.name, entry.digest)
+        self.commands.try_failed(issued, entry.tries)
+
+    def _pass_branch(self, index: int, entry: BranchCompleted) -> Issued | None:
+        issued = self._match(index, entry, BRANCH, entry.name, entry.digest)
+        if not (issued.reported or issued.abandoned):
+            raise self._diverged(index, entry, issued)
+        return self._done(issued, entry.result if entry.result is not None else entry.failure)
+
+    def _pass_reused(self, index: int, entry: CommandReused) -> Issued | None:
+        issued = self._match(index, entry, entry.kind, entry.name, entry.digest)
+        success = self.commands.successes.get(entry.key)
+        if success is None or success.index != entry.source_index:
+            raise ProtocolError(
+                f"entry {index} reuses entry {entry.source_index}, which holds no such result"
+            )
+        delivered = self._done(issued, success.result)
+        return None if issued.kind == SEND else delivered
+
+    def _pass_call(self, index: int, entry: CallIssued) -> None:
+        kind = SEND if entry.detached else CALL
+        issued = self._match(index, entry, kind, entry.target.name(), entry.input.digest)
+        if entry.detached:
+            self._done(issued, None)
+
+    def _pass_timer(self, index: int, entry: TimerStarted) -> None:
+        self._match(index, entry, TIMER, "", b"")
+
+    def _pass_state(self, index: int, entry: StateWritten) -> None:
+        self._confirm(index, entry.writes)
+
+    def _pass_call_completed(self, index: int, entry: CallCompleted) -> Issued | None:
+        if entry.attempt != self.attempt:  # too late for its attempt, and for the lookup of this
+            return None
+        outcome = entry.result if entry.result is not None else entry.failure
+        return self._done(self._waiting(index, entry.path), outcome)
+
+    def _pass_timer_fired(self, index: int, entry: TimerFired) -> Issued | None:
+        if entry.attempt != self.attempt:
+            return None
+        issued = self._waiting(index, entry.path)
+        if issued.kind == TIMER:
+            return self._done(issued, None)
+        self.commands.back_off_over(issued)
+        return None
+
+    def _waiting(self, index: int, path: str) -> Issued:
+        issued = self.commands.open.get(path)
+        if issued is None or not issued.recorded:
+            raise ProtocolError(f"entry {index} completes {path}, which is not open")
+        return issued
+
+    def _pass_cancel(self, index: int, entry: CancelRequested) -> Delivery:
+        return entry
+
+    def _pass_attempt_timed_out(self, index: int, entry: AttemptTimedOut) -> Delivery | None:
+        return entry if entry.attempt == self.attempt else None
+
+    def _pass_nothing(self, index: int, entry: Entry) -> None:
+        return None
+
+    # --- messages out -------------------------------------------------------------------
+
+    def note_progress(self, progress: Progress) -> None:
+        """Remember how far the body is; sent with what goes out next."""
+        if self._progress is None or progress.done >= self._progress.done:
+            self._progress = progress
+            self._progress_due = self._progress_due or not self.is_replaying
+
+    @property
+    def idle(self) -> bool:
+        """Whether the body waits for something from outside, so that it may be evicted."""
+        commands = self.commands
+        return (
+            self.phase is Phase.LIVE
+            and self.complete
+            and not (commands.running or commands.ready or commands.reports or self.outbox.waking)
+        )
+
+    def flush(self) -> Append | None:
+        """What goes out now that the body is quiescent and nothing is left to deliver."""
+        if self.phase is not Phase.LIVE or not self.complete:
+            return None
+        commands = self.commands.take()
+        busy = bool(self.commands.running)
+        gated = self.commands.gated
+        may_wait = not gated and (busy or self._results < self._checkpoint_interval - 1)
+        writes: tuple[StateWrite, ...] = ()
+        if commands or not may_wait:
+            writes = self.writes.take()
+            if writes:
+                self._results = 0
+        progress = self._progress
+        if not (commands or writes or (self._progress_due and not may_wait)):
+            progress = None
+        if progress is not None:
+            self._progress_due = False
+        calls, timers = self._hints()
+        idle = not (busy or gated)
+        return self.outbox.append(commands, writes, self.cursor - 1, calls, timers, idle, progress)
+
+    def _hints(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Paths of calls and of timers that the coordinator knows and nobody waits for."""
+        calls: list[str] = []
+        timers: list[str] = []
+        for issued in self.commands.take_hints():
+            if not (issued.recorded or self.outbox.has_sent(issued.path)):
+                continue
+            if issued.kind == CALL:
+                calls.append(issued.path)
+            elif issued.kind == TIMER or issued.backing_off:
+                timers.append(issued.path)
+        return tuple(calls), tuple(timers)
+
+    def body_ended(self) -> list[Issued]:
+        """The body and all its tasks have ended; return the commands nobody awaited.
+
+        From now on `next_delivery` only checks what was received.
+        """
+        self._body_ended = True
+        self._consumed = self.cursor - 1
+        return self.commands.abandon_all()
+
+    def finish(self, outcome: Outcome) -> list[Append | Finish]:
+        """Send what is left, and the outcome. Call it when all is delivered.
+
+        Call it again after `adopt`: the outcome goes out until the activation is ended.
+        """
+        if self._outcome is None:
+            self._outcome = outcome
+            self.phase = Phase.FINISHED
+        messages: list[Append | Finish] = []
+        append = self.outbox.append(self.commands.take(), (), self._consumed, (), (), False, None)
+        if append is not None:
+            messages.append(append)
+        writes = self.writes.take()
+        last = self.outbox.finish(self._outcome, self._consumed, writes, self._progress)
+        return [*messages, last]
+
+    def give_up(self, failure: Failure) -> list[Append | Finish]:
+        """End the attempt as failed without recording anything else of it."""
+        self._consumed = self.cursor - 1
+        self.commands.drop_all()
+        self.writes.drop()
+        return self.finish(Outcome(failure=failure))
+
+    def close(self) -> None:
+        """Nothing is started or recorded from here on."""
+        if self.phase is not Phase.POISONED:
+            self.phase = Phase.CLOSED
+        self.commands.drop_all()
+
+
+_PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | None]]] = {
+    StepCompleted: ReplayMachine._pass_step_completed,
+    StepFailed: ReplayMachine._pass_step_failed,
+    CallIssued: ReplayMachine._pass_call,
+    CallCompleted: ReplayMachine._pass_call_completed,
+    TimerStarted: ReplayMachine._pass_timer,
+    TimerFired: ReplayMachine._pass_timer_fired,
+    BranchCompleted: ReplayMachine._pass_branch,
+    CommandReused: ReplayMachine._pass_reused,
+    StateWritten: ReplayMachine._pass_state,
+    CancelRequested: ReplayMachine._pass_cancel,
+    AttemptTimedOut: ReplayMachine._pass_attempt_timed_out,
+    AttemptStarted: ReplayMachine._pass_nothing,
+    AttemptEnded: ReplayMachine._pass_nothing,
+    ExecutionCreated: ReplayMachine._pass_nothing,
+    ExecutionEnded: ReplayMachine._pass_nothing,
+    ExecutionRetried: ReplayMachine._pass_nothing,
+    Paused: ReplayMachine._pass_nothing,
+    Resumed: ReplayMachine._pass_nothing,
+}

@@ -1,0 +1,72 @@
+"""What goes into a driver and what comes out of it, beside the messages of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from perdure_runtime.core.messages import Append, Finish, Mismatch
+from perdure_runtime.core.payload import Failure, Payload
+
+
+class TornDown(BaseException):
+    """The private signal that unwinds a body which is given up: no `except Exception` sees it.
+
+    Raised at the current await of every task, and by every context member from then on.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class DriverOptions:
+    """How bodies of one function are driven.
+
+    Attributes:
+        encode_result: encodes what the body returns; if it raises, the attempt fails unretried.
+        encode_failure: encodes what the body raises.
+        max_concurrent_steps: steps and calls in progress at a time; None is no limit.
+        checkpoint_interval: recorded results that state writes and progress may wait for.
+        deterministic: False leaves time and randomness real; a mismatch then fails the attempt.
+        warn: told of un-awaited commands and lost exceptions; never during a replay.
+    """
+
+    encode_result: Callable[[Any], Payload]
+    encode_failure: Callable[[BaseException], Failure]
+    max_concurrent_steps: int | None = None
+    checkpoint_interval: int = 1
+    deterministic: bool = True
+    warn: Callable[[str], None] = lambda text: None
+
+
+@dataclass(frozen=True, slots=True)
+class StartStep:
+    """A step to run now. `tries` counts the tries reported before; `spec` is the issuer's own."""
+
+    path: str
+    name: str
+    key: bytes
+    digest: bytes
+    tries: int
+    spec: object
+
+    @property
+    def lineage(self) -> str:
+        """Lineage of the task that issued it."""
+        return self.path.rpartition(":")[0]
+
+
+@dataclass(slots=True)
+class Output:
+    """What an `advance` asks its caller to do, in this order.
+
+    Attributes:
+        messages: to send to the coordinator.
+        start: steps to start.
+        abandon: paths of running steps nobody awaits; stop them if possible, report them anyway.
+        more: deliveries remain; advance again soon.
+    """
+
+    messages: list[Append | Finish | Mismatch] = field(default_factory=list)
+    start: list[StartStep] = field(default_factory=list)
+    abandon: list[str] = field(default_factory=list)
+    more: bool = False
