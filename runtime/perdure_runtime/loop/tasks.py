@@ -116,7 +116,8 @@ def hash_of_future(future: Any) -> int:
 
     It is allotted when first asked for: most futures are never hashed.
     """
-    key: int | None = future.__dict__.get("_perdure_key")
+    # Not by __dict__: futures of asyncio's C type have attributes, but show no dict.
+    key: int | None = getattr(future, "_perdure_key", None)
     if key is None:
         key = future._perdure_key = future.get_loop().owner.next_future_key()
     return key
