@@ -56,7 +56,7 @@ async def embedded(
         SchemaVersionError: a newer Perdure wrote it.
         InvalidArgumentError: another ambient block is open.
     """
-    from perdure._compose.embedded import open_embedded
+    from perdure._compose.runtime import open_embedded
 
     check_no_other(ambient)
     place = load_settings(db=None if path is None else fspath(path)).db

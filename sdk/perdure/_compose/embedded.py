@@ -8,10 +8,10 @@ wire would carry. This module does not run user code; that is the worker's execu
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from perdure.client.transport import Transport
 from perdure.worker.link import LinkReceiver
@@ -31,8 +31,8 @@ from perdure_runtime.core.client import (
     WorkerInfo,
 )
 from perdure_runtime.core.entries import Recorded
-from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError
-from perdure_runtime.core.messages import CoordinatorMessage, Welcome, WorkerMessage
+from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError, ProtocolError
+from perdure_runtime.core.messages import CoordinatorMessage, Hello, Welcome, WorkerMessage
 from perdure_runtime.core.payload import Payload
 
 T = TypeVar("T")
@@ -47,9 +47,7 @@ class EmbeddedCoordinator:
         self._ready = threading.Event()
         self._error: BaseException | None = None
         self._stop = asyncio.Event()
-        self._thread = threading.Thread(
-            target=self._main, name="perdure-coordinator", daemon=True
-        )
+        self._thread = threading.Thread(target=self._main, name="perdure-coordinator", daemon=True)
         self.loop: asyncio.AbstractEventLoop
         self.engine: Engine
 
@@ -107,8 +105,8 @@ class EmbeddedLink:
         self._receiver: LinkReceiver
         self._home: asyncio.AbstractEventLoop
         self._session_id = ""
-        self._outgoing: deque[WorkerMessage] = deque()
-        self._incoming: deque[CoordinatorMessage] = deque()
+        self._outgoing = Hatch[WorkerMessage](self._pass_on)
+        self._incoming = Hatch[CoordinatorMessage](self._arrive)
         self._heartbeat: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -116,17 +114,20 @@ class EmbeddedLink:
         """Register the worker; returns at once. Call it on the executor's loop."""
         self._receiver = receiver
         self._home = asyncio.get_running_loop()
-        self._coordinator.loop.call_soon_threadsafe(self._connect, receiver.hello())
+        self._incoming.loop = self._home
+        self._outgoing.loop = self._coordinator.loop
+        self.connect_again()
+
+    def connect_again(self) -> None:
+        """Begin a session, and end the one before: the worker has other methods now."""
+        self._coordinator.loop.call_soon_threadsafe(self._connect, self._receiver.hello())
 
     def send(self, messages: Sequence[WorkerMessage]) -> None:
         """Hand messages to the engine's thread, in one call for all that piles up."""
-        first = not self._outgoing
-        self._outgoing.extend(messages)
-        if first:
-            self._coordinator.loop.call_soon_threadsafe(self._pass_on)
+        self._outgoing.put(messages)
 
     async def close(self, grace_s: float = 5.0) -> None:
-        """End the session."""
+        """End the session. Twice is once."""
         if not self._closed:
             self._closed = True
 
@@ -135,48 +136,75 @@ class EmbeddedLink:
                     self._heartbeat.cancel()
                 engine.disconnect(self._session_id)
 
-            await self._coordinator.call(disconnect)
+            with contextlib.suppress(CoordinatorUnavailableError):
+                await self._coordinator.call(disconnect)
 
     # On the engine's loop.
 
-    def _connect(self, hello: Any) -> None:
+    def _connect(self, hello: Hello) -> None:
         try:
             self._session_id = self._coordinator.engine.connect(_Port(self), hello)
         except PerdureError as error:
             self._home.call_soon_threadsafe(self._receiver.refused, error)
             return
-        self._beat()
+        if self._heartbeat is None:
+            self._beat()
 
     def _beat(self) -> None:
         self._coordinator.engine.heartbeat(self._session_id)
         self._heartbeat = self._coordinator.loop.call_later(1.0, self._beat)
 
-    def _pass_on(self) -> None:
-        messages: list[WorkerMessage] = []
-        while self._outgoing:
-            messages.append(self._outgoing.popleft())
-        if messages and self._session_id:
+    def _pass_on(self, messages: list[WorkerMessage]) -> None:
+        try:
             self._coordinator.engine.receive(self._session_id, messages)
+        except ProtocolError as error:
+            if not self._closed and not self._home.is_closed():
+                self._home.call_soon_threadsafe(self._lost, error)
 
     def deliver(self, messages: Sequence[CoordinatorMessage]) -> None:
         """Messages of the engine, on its loop, for the executor's loop."""
-        first = not self._incoming
-        self._incoming.extend(messages)
-        if first and not self._home.is_closed():
-            self._home.call_soon_threadsafe(self._arrive)
+        self._incoming.put(messages)
 
     # On the executor's loop.
 
-    def _arrive(self) -> None:
-        messages: list[CoordinatorMessage] = []
-        while self._incoming:
-            message = self._incoming.popleft()
+    def _lost(self, error: ProtocolError) -> None:
+        """The session was taken from us, say after the machine had slept: begin another."""
+        self._receiver.disconnected(error)
+        self.connect_again()
+
+    def _arrive(self, messages: list[CoordinatorMessage]) -> None:
+        rest: list[CoordinatorMessage] = []
+        for message in messages:
             if isinstance(message, Welcome):
                 self._receiver.connected(message)
             else:
-                messages.append(message)
-        if messages:
-            self._receiver.receive(messages)
+                rest.append(message)
+        if rest:
+            self._receiver.receive(rest)
+
+
+class Hatch(Generic[T]):
+    """Hands items over to another thread's loop, in order, all that piled up at once."""
+
+    def __init__(self, take: Callable[[list[T]], None]) -> None:
+        self.loop: asyncio.AbstractEventLoop
+        self._take = take
+        self._lock = threading.Lock()
+        self._items: list[T] = []
+
+    def put(self, items: Sequence[T]) -> None:
+        """From any thread. Dropped when the other loop is closed."""
+        with self._lock:
+            first = not self._items
+            self._items.extend(items)
+        if first and items:
+            with contextlib.suppress(RuntimeError):  # closed in this moment
+                self.loop.call_soon_threadsafe(self._pass)
+
+    def _pass(self) -> None:
+        with self._lock:
+            items, self._items = self._items, []
+        self._take(items)
 
 
 class _Port:
@@ -217,13 +245,13 @@ class EmbeddedTransport(Transport):
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         return await self._coordinator.call(lambda engine: engine.read_state(namespace, id))
 
-    async def list_workers(self, namespace: str) -> list[WorkerInfo]:
+    async def list_workers(self, namespace: str) -> Sequence[WorkerInfo]:
         async def ask(engine: Engine) -> list[WorkerInfo]:
             return engine.list_workers(namespace)
 
         return await self._coordinator.call(ask)
 
-    async def list_methods(self, namespace: str) -> list[MethodInfo]:
+    async def list_methods(self, namespace: str) -> Sequence[MethodInfo]:
         async def ask(engine: Engine) -> list[MethodInfo]:
             return engine.list_methods(namespace)
 

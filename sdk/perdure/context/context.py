@@ -1,0 +1,312 @@
+"""`DurableContext`: the first parameter of durable functions and flows (semantics, section 5).
+
+A table of contents: each member hands on to the module of its primitive. Commands are issued when
+the member is called, by the task that calls it.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
+
+from perdure.context.branch import issue_branch
+from perdure.context.call import (
+    CallKeywords,
+    SendKeywords,
+    issue_call,
+    issue_send,
+    local_body,
+    request,
+    taken,
+)
+from perdure.context.future import DurableFuture
+from perdure.context.log import ExecutionLogger
+from perdure.context.run import StepOptions, issue_step
+from perdure.context.sleep import seconds_of, seconds_until, sleep
+from perdure.context.spawn import check_tasks, run_tasks
+from perdure.context.state import State
+from perdure.context.surroundings import Surroundings
+from perdure.options import RetryPolicy
+from perdure_runtime.core.errors import InvalidArgumentError
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class DurableContext:
+    """What a body uses instead of the outside world. Made by workers."""
+
+    __slots__ = ("_log", "state", "surroundings")
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self.surroundings = surroundings
+        self.state = State(surroundings.body, surroundings.serializers)
+        self._log: ExecutionLogger | None = None
+
+    def __repr__(self) -> str:
+        return f"<DurableContext of {self.service}/{self.name} {self.execution_id}>"
+
+    # --- commands ------------------------------------------------------------------------------
+
+    @overload
+    def call(
+        self,
+        service: str,
+        method: str,
+        payload: Any = None,
+        /,
+        **options: Unpack[CallKeywords],
+    ) -> DurableFuture[Any]: ...
+    @overload
+    def call(
+        self,
+        function: Callable[[*Ts], Coroutine[Any, Any, T]],
+        /,
+        *args: *Ts,
+        **options: Unpack[CallKeywords],
+    ) -> DurableFuture[T]: ...
+    def call(
+        self,
+        callee: Any,
+        /,
+        *args: Any,
+        **kwargs: Any,
+    ) -> DurableFuture[Any]:
+        """Call a function, flow or step as an execution of its own, or a method by names.
+
+        Args:
+            timeout: seconds for the callee's whole execution; it is cancelled then.
+            retry: instead of the callee's own policy.
+            id: of the new execution; an existing one with the same input is attached to.
+            reuse_on_retry: whether a later attempt takes over the result.
+
+        Raises (when awaited):
+            CallError: the callee failed; or its own class, if that is builtin or in `raises=`.
+            CallTimeoutError, ServiceUnavailableError, MethodNotFoundError: see semantics, 5.
+        """
+        options = taken(kwargs, "timeout", "retry", "id", "reuse_on_retry")
+        local = None if isinstance(callee, str) else local_body(callee)
+        if local is not None:
+            if options:
+                raise InvalidArgumentError(
+                    f"ctx.call(): {local.name} is defined inside a function, so it runs as a part "
+                    "of this execution, without timeout, retry or id; define it in a module"
+                )
+            return issue_branch(self, local.function, args, kwargs, definition=local)
+        wanted = request(self.surroundings, callee, args, kwargs)
+        return issue_call(self.surroundings, wanted, **options)
+
+    @overload
+    def send(
+        self,
+        service: str,
+        method: str,
+        payload: Any = None,
+        /,
+        **options: Unpack[SendKeywords],
+    ) -> DurableFuture[str]: ...
+    @overload
+    def send(
+        self,
+        function: Callable[[*Ts], Coroutine[Any, Any, Any]],
+        /,
+        *args: *Ts,
+        **options: Unpack[SendKeywords],
+    ) -> DurableFuture[str]: ...
+    def send(
+        self,
+        callee: Any,
+        /,
+        *args: Any,
+        **kwargs: Any,
+    ) -> DurableFuture[str]:
+        """Start an execution that outlives this one; gives its id, at once.
+
+        Args:
+            delay: seconds before it starts.
+        """
+        options = taken(kwargs, "delay", "id")
+        wanted = request(self.surroundings, callee, args, kwargs)
+        return issue_send(self.surroundings, wanted, **options)
+
+    @overload
+    def run(
+        self,
+        function: Callable[..., Coroutine[Any, Any, T]],
+        /,
+        *args: Any,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry: RetryPolicy | int | None = None,
+        at_most_once: bool | None = None,
+        reuse_on_retry: bool | None = None,
+        **kwargs: Any,
+    ) -> DurableFuture[T]: ...
+    @overload
+    def run(
+        self,
+        function: Callable[..., T],
+        /,
+        *args: Any,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry: RetryPolicy | int | None = None,
+        at_most_once: bool | None = None,
+        reuse_on_retry: bool | None = None,
+        **kwargs: Any,
+    ) -> DurableFuture[T]: ...
+    @overload
+    def run(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        /,
+        *args: Any,
+        timeout: float | None = None,
+        retry: RetryPolicy | int | None = None,
+        at_most_once: bool | None = None,
+        reuse_on_retry: bool | None = None,
+        **kwargs: Any,
+    ) -> DurableFuture[Any]: ...
+    def run(
+        self,
+        function: Any,
+        /,
+        *args: Any,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry: RetryPolicy | int | None = None,
+        at_most_once: bool | None = None,
+        reuse_on_retry: bool | None = None,
+        **kwargs: Any,
+    ) -> DurableFuture[Any]:
+        """Run a plain callable outside of the body and record its result.
+
+        `async def` runs on the worker's event loop, `def` in a thread. At least once: a crash
+        between its effect and the record runs it again, under the same `idempotency_key`.
+
+        Args:
+            name: in the journal; a lambda needs one.
+            timeout: seconds for one try; `TimeoutError` when they are over.
+            retry: a policy or a number; else the step's own, else the flow's, else none.
+
+        Raises (when awaited):
+            what it raised, or `StepError` if that class cannot be restored.
+        """
+        if isinstance(function, str):
+            if name is not None or not args:
+                raise TypeError("it is ctx.run(name, function, *args) or ctx.run(function, *args)")
+            name, function, args = function, args[0], args[1:]
+        options = StepOptions(name, timeout, retry, at_most_once, reuse_on_retry)
+        return issue_step(self.surroundings, function, args, kwargs, options)
+
+    def spawn(
+        self, tasks: Iterable[tuple[Any, ...]], *, return_exceptions: bool = False
+    ) -> Coroutine[Any, Any, list[Any]]:
+        """Run several tasks at once; results in their order.
+
+        A task is `(label, callable, *args)`, `(callable, *args)` or `(service, method, payload)`.
+        Durable functions become child executions, callables that take a context branches of this
+        execution, all others steps. The first failure is raised after the others were cancelled
+        and have ended.
+
+        Args:
+            return_exceptions: give failures in the list instead of raising.
+
+        Raises:
+            TypeError: a task is none of these; nothing was started.
+        """
+        return run_tasks(self, check_tasks(self, tasks), return_exceptions)
+
+    def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
+        """Sleep, over crashes too. Raises InvalidArgumentError for negative numbers and NaN."""
+        return sleep(seconds_of(seconds))
+
+    def sleep_until(self, when: datetime | float) -> Coroutine[Any, Any, None]:
+        """Sleep until an aware datetime, or until seconds since the epoch."""
+        return sleep(seconds_until(when, self.time()))
+
+    def forget(self, handle: DurableFuture[Any]) -> None:
+        """A compensation undid this command: the next attempt issues it anew, with another key."""
+        self.surroundings.body.forget(handle.command)
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Say how far the execution is; shown outside, never recorded twice."""
+        self.surroundings.body.progress(
+            float(done), None if total is None else float(total), message
+        )
+
+    # --- facts ---------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """Virtual time, in UTC: a replay gives the same."""
+        return datetime.fromtimestamp(self.surroundings.body.now(), UTC)
+
+    def time(self) -> float:
+        """Virtual time, in seconds since the epoch."""
+        return self.surroundings.body.now()
+
+    def random(self) -> random.Random:
+        """The random stream of this task: a replay, and every attempt, draws the same numbers."""
+        return self.surroundings.body.random()
+
+    def uuid4(self) -> uuid.UUID:
+        """The next random UUID of this task, the same in every attempt."""
+        return self.surroundings.body.uuid4()
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger that is silent while the body is replayed."""
+        if self._log is None:
+            body = self.surroundings.body
+            self._log = ExecutionLogger(body.key.id, body.attempt, lambda: body.is_replaying)
+        return self._log
+
+    @property
+    def idempotency_key(self) -> str:
+        """Of this execution or branch: the same over crashes and attempts (semantics, 1)."""
+        return self.surroundings.body.scope.hex()
+
+    @property
+    def execution_id(self) -> str:
+        """The execution's id."""
+        return self.surroundings.body.key.id
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first attempt; a crash starts no new one."""
+        return self.surroundings.body.attempt
+
+    @property
+    def service(self) -> str:
+        """The service that this execution was started in."""
+        return self.surroundings.body.target.service
+
+    @property
+    def name(self) -> str:
+        """The name of the function or flow."""
+        return self.surroundings.body.target.method
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the start said beside its input."""
+        return dict(self.surroundings.body.created.options.metadata)
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether recorded results are still being returned."""
+        return self.surroundings.body.is_replaying
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether a cancellation, or the attempt's timeout, has reached the body."""
+        return self.surroundings.body.cancelled
+
+    @property
+    def cancel_reason(self) -> str:
+        """Why, if `cancelled`."""
+        return self.surroundings.body.cancel_reason

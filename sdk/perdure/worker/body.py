@@ -1,0 +1,199 @@
+"""An activation of a function or flow: a driver, and the steps that its body runs.
+
+The one place of the SDK that knows the driver's life. Bodies run in slices inside `advance`.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from perdure.context import DurableContext
+from perdure.context.ambient import enter_body
+from perdure.context.run import StepSpec
+from perdure.context.step_context import StepContext
+from perdure.context.surroundings import Surroundings
+from perdure.definition import Definition
+from perdure.worker.host import Host
+from perdure.worker.tries import Try
+from perdure_runtime.core.messages import (
+    Activate,
+    Adopt,
+    Cached,
+    Entries,
+    Journal,
+    Progress,
+    WorkerMessage,
+)
+from perdure_runtime.core.payload import Failure
+from perdure_runtime.core.retry import retry_delay_ms
+from perdure_runtime.driver import Body, Driver, DriverOptions, StartStep
+from perdure_runtime.failpoints import failpoint
+from perdure_runtime.loop import outside_of_slice
+from perdure_runtime.serde import encode_exception
+
+_LOG = logging.getLogger("perdure.worker")
+MAX_DELIVERIES = 200
+
+
+class BodyActivation:
+    """See `Activation`."""
+
+    def __init__(self, host: Host, activate: Activate, definition: Definition) -> None:
+        self._host = host
+        self._definition = definition
+        self._tries: dict[str, Try] = {}
+        self._id = activate.key.id
+        options = definition.options
+        self._driver = Driver(
+            activate,
+            self._run,
+            DriverOptions(
+                encode_result=partial(
+                    definition.signature.bind_result, serializer=host.serializers
+                ),
+                encode_failure=self._encode_failure,
+                max_concurrent_steps=options.max_concurrent_steps,
+                checkpoint_interval=options.checkpoint_interval,
+                deterministic=options.deterministic,
+                warn=self._warn,
+            ),
+        )
+
+    @property
+    def epoch(self) -> int:
+        """See `Activation`."""
+        return self._driver.epoch
+
+    @property
+    def can_leave(self) -> bool:
+        """See `Activation`."""
+        driver = self._driver
+        return not (driver.running_steps or driver.ended or driver.blocked)
+
+    @property
+    def is_idle(self) -> bool:
+        """See `Activation`."""
+        return self._driver.idle
+
+    @property
+    def is_over(self) -> bool:
+        """See `Activation`."""
+        return self._driver.blocked
+
+    def receive(self, message: Journal | Entries | Adopt) -> None:
+        """See `Activation`."""
+        self._driver.receive(message)
+
+    def advance(self, outbox: list[WorkerMessage]) -> bool:
+        """See `Activation`."""
+        watch = self._host.watch
+        watch.begin(self._id)
+        try:
+            output = self._driver.advance(MAX_DELIVERIES)
+        finally:
+            watch.end()
+        outbox.extend(output.messages)
+        for path in output.abandon:
+            running = self._tries.get(path)
+            if running is not None:
+                running.cancel()
+        for start in output.start:
+            self._start(start)
+        return output.more
+
+    def cached(self) -> Cached | None:
+        """See `Activation`."""
+        return self._driver.cached()
+
+    def evict(self) -> None:
+        """See `Activation`."""
+        tries, self._tries = self._tries, {}
+        for running in tries.values():
+            running.drop()
+        self._driver.evict()
+
+    # --- the body ------------------------------------------------------------------------------
+
+    async def _run(self, body: Body) -> Any:
+        definition, serializers = self._definition, self._host.serializers
+        options = definition.options
+        context = DurableContext(
+            Surroundings(body, options, serializers, options.max_concurrent_steps)
+        )
+        enter_body(context)
+        args, kwargs = definition.signature.unbind(body.input, (context,), serializers)
+        return await definition.function(*args, **kwargs)
+
+    def _encode_failure(self, error: BaseException) -> Failure:
+        failure = encode_exception(error, self._host.serializers)
+        policy = self._definition.options.retry
+        if policy is not None and failure.retryable and not policy.retries(error):
+            return msgspec.structs.replace(failure, retryable=False)
+        return failure
+
+    def _warn(self, text: str) -> None:
+        with outside_of_slice():
+            _LOG.warning("execution %s: %s", self._id, text)
+
+    # --- its steps -----------------------------------------------------------------------------
+
+    def _start(self, start: StartStep) -> None:
+        host, spec, body = self._host, start.spec, self._driver.body
+        assert isinstance(spec, StepSpec)
+        assert body is not None
+        running = Try(
+            start.name, spec.timeout_ms, partial(self._step_ended, start, spec), host.loop
+        )
+        self._tries[start.path] = running
+        step = StepContext(
+            idempotency_key=start.key.hex(),
+            execution_id=self._id,
+            attempt=body.attempt,
+            report=self._progress,
+            is_cancelled=lambda: running.cancelled or body.cancelled,
+            resources=host.resources.get(body.target.service),
+        )
+        variables = spec.variables.copy() if start.tries else spec.variables
+        running.start(spec.function, spec.args, spec.kwargs, variables, step, host.threads)
+
+    def _step_ended(
+        self, start: StartStep, spec: StepSpec, result: Any, error: BaseException | None
+    ) -> None:
+        failpoint("after-step-body")
+        host, driver = self._host, self._driver
+        running = self._tries.pop(start.path, None)
+        host.reports += 1
+        if error is None:
+            try:
+                payload = host.serializers.encode(result, what=f"result of step {start.name}")
+            except Exception as problem:
+                error = problem
+            else:
+                driver.step_finished(start.path, result=payload)
+                host.ready(self)
+                return
+        failure = encode_exception(error, host.serializers)
+        again = start.tries < spec.retry.max_retries and failure.retryable
+        if again and spec.retry.retries(error) and not (running and running.cancelled):
+            policy = spec.retry.core()
+            delay_ms = retry_delay_ms(policy, start.tries + 1, 0.0, failure.retry_after_ms)
+            driver.step_failed(start.path, failure, delay_ms)
+        else:
+            driver.step_finished(start.path, failure=failure)
+        host.ready(self)
+
+    def _progress(self, progress: Progress) -> None:
+        def report() -> None:
+            body = self._driver.body
+            if body is not None and not body.closed:
+                body.progress(progress.done, progress.total, progress.message)
+                self._host.ready(self)
+
+        self._host.loop.call_soon_threadsafe(report)
+
+
+__all__ = ["MAX_DELIVERIES", "BodyActivation"]

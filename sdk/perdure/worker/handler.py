@@ -1,0 +1,175 @@
+"""An activation of a plain handler: no journal of its own, one try, one outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import Any
+
+import msgspec
+
+from perdure.context.step_context import StepContext
+from perdure.definition import Definition
+from perdure.worker.host import Host
+from perdure.worker.tries import Try
+from perdure_runtime.core.entries import (
+    AttemptTimedOut,
+    CancelRequested,
+    ExecutionCreated,
+    ExecutionRetried,
+    Recorded,
+)
+from perdure_runtime.core.errors import ProtocolError
+from perdure_runtime.core.messages import (
+    Activate,
+    Adopt,
+    Append,
+    Cached,
+    Entries,
+    Finish,
+    Journal,
+    Progress,
+    WorkerMessage,
+)
+from perdure_runtime.core.payload import Payload
+from perdure_runtime.failpoints import failpoint
+from perdure_runtime.serde import encode_exception
+
+
+class HandlerActivation:
+    """See `Activation`. Nothing of it can leave the cache; an unfinished one is adopted."""
+
+    can_leave = False
+    is_idle = False
+    is_over = False
+
+    def __init__(self, host: Host, activate: Activate, definition: Definition) -> None:
+        self.epoch = activate.epoch
+        self._host = host
+        self._activate = activate
+        self._definition = definition
+        self._created: ExecutionCreated | None = None
+        self._input: Payload | None = None
+        self._last_index = -1
+        self._signal: CancelRequested | AttemptTimedOut | None = None
+        self._try: Try | None = None
+        self._finish: Finish | None = None
+        self._unsent: list[WorkerMessage] = []
+        self._is_complete = False
+        self._over = False
+        self._take(activate.entries)
+        self._is_complete = not activate.more
+
+    def receive(self, message: Journal | Entries | Adopt) -> None:
+        """See `Activation`."""
+        match message:
+            case Journal(entries=entries, more=more):
+                self._take(entries)
+                self._is_complete = not more
+            case Entries(items=items):
+                self._take(item for item in items if isinstance(item, Recorded))
+            case Adopt(epoch=epoch, items=items):
+                self.epoch = epoch
+                self._take(item for item in items if isinstance(item, Recorded))
+                if self._finish is not None:
+                    self._finish = msgspec.structs.replace(self._finish, epoch=epoch)
+                    self._unsent.append(self._finish)
+
+    def advance(self, outbox: list[WorkerMessage]) -> bool:
+        """See `Activation`."""
+        if self._is_complete and self._try is None and self._finish is None and not self._over:
+            self._start()
+        if self._signal is not None and self._try is not None and not self._try.cancelled:
+            self._try.cancel()
+        outbox.extend(self._unsent)
+        self._unsent.clear()
+        return False
+
+    def cached(self) -> Cached | None:
+        """See `Activation`."""
+        if not self._is_complete:
+            return None
+        made = self._activate
+        return Cached(made.key, made.run, made.attempt, self.epoch, self._last_index, 0)
+
+    def evict(self) -> None:
+        """See `Activation`."""
+        self._over = True
+        if self._try is not None:
+            self._try.drop()
+
+    def _take(self, entries: Any) -> None:
+        for recorded in entries:
+            self._last_index = recorded.index
+            match recorded.entry:
+                case ExecutionCreated() as created:
+                    self._created = created
+                    self._input = created.input
+                case ExecutionRetried(input=changed) if changed is not None:
+                    self._input = changed
+                case CancelRequested() | AttemptTimedOut() as signal if self._concerns(signal):
+                    self._signal = signal
+                case _:
+                    pass
+
+    def _concerns(self, signal: CancelRequested | AttemptTimedOut) -> bool:
+        return not isinstance(signal, AttemptTimedOut) or (signal.attempt == self._activate.attempt)
+
+    def _start(self) -> None:
+        if self._created is None or self._input is None:
+            raise ProtocolError(f"the journal of {self._activate.key.id!r} has no beginning")
+        host, definition = self._host, self._definition
+        running = self._try = Try(definition.name, None, self._ended, host.loop)
+        try:
+            args, kwargs = definition.signature.unbind(self._input, serializer=host.serializers)
+        except Exception as error:
+            host.loop.call_soon(self._ended, None, error)
+            return
+        step = StepContext(
+            idempotency_key=self._created.key_base.hex(),
+            execution_id=self._activate.key.id,
+            attempt=self._activate.attempt,
+            report=self._progress,
+            is_cancelled=lambda: running.cancelled,
+            resources=host.resources.get(self._activate.target.service),
+        )
+        variables = contextvars.Context()
+        running.start(definition.function, args, kwargs, variables, step, host.threads)
+
+    def _ended(self, result: Any, error: BaseException | None) -> None:
+        if self._over:
+            return
+        failpoint("after-step-body")
+        host = self._host
+        if error is None:
+            try:
+                payload = self._definition.signature.bind_result(result, host.serializers)
+                self._finish = Finish(self.epoch, 0, self._last_index, result=payload)
+            except Exception as problem:
+                error = problem
+        if error is not None:
+            self._finish = self._failed(error)
+        assert self._finish is not None
+        self._unsent.append(self._finish)
+        host.reports += 1
+        host.ready(self)
+
+    def _failed(self, error: BaseException) -> Finish:
+        if self._signal is not None and isinstance(error, asyncio.CancelledError):
+            timed_out = isinstance(self._signal, AttemptTimedOut)
+            return Finish(
+                self.epoch, 0, self._last_index, cancelled=not timed_out, timed_out=timed_out
+            )
+        failure = encode_exception(error, self._host.serializers)
+        policy = self._definition.options.retry
+        if policy is not None and failure.retryable and not policy.retries(error):
+            failure = msgspec.structs.replace(failure, retryable=False)
+        return Finish(self.epoch, 0, self._last_index, failure=failure)
+
+    def _progress(self, progress: Progress) -> None:
+        def report() -> None:
+            if not self._over and self._finish is None:
+                self._unsent.append(Append(self.epoch, 0, self._last_index, progress=progress))
+                self._host.ready(self)
+
+        self._host.loop.call_soon_threadsafe(report)
