@@ -1,8 +1,8 @@
 """`python -m benchmarks [--cases ...] [--repeat 3] [--embedded]`: the first suite.
 
 Coordinator and worker are processes of their own with default settings (SQLite, synced commits,
-typed JSON), the client is this process. Medians of `--repeat` runs after a warm-up; compare figures
-of one run only. Cases: floors (`fsync`, `ping`), `A1` `A50` `A500` sequential steps at 1, 50 and 500
+typed JSON), the client is this process. Medians of `--repeat` runs after a warm-up; compare the
+figures of one run only. Cases: floors (`fsync`, `ping`), `A1` `A50` `A500` sequential steps at 1, 50 and 500
 executions, `B` one-step executions a second with 64 clients, `C` start-to-result latency, `F` replay
 of 5,000 recorded steps after a SIGKILL of the worker.
 """

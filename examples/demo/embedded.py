@@ -6,8 +6,9 @@ import asyncio
 import json
 import sys
 
-import perdure
 from tree import files, measure_tree, reports
+
+import perdure
 
 
 async def main(root: str, database: str) -> None:

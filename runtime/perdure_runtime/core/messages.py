@@ -77,8 +77,9 @@ class Append(Struct, frozen=True):
 
     `base` is how many commands of this attempt precede `commands`; what is already recorded is
     dropped: its acknowledgement came with `Adopt`. `consumed` is the index of the last journal
-    entry delivered to the body. `idle` says that the body waits and no step runs: the slot is free. `cancel_calls` and
-    `cancel_timers` are paths nobody awaits any more; they are hints that a replay repeats.
+    entry delivered to the body. `idle` says that the body waits and no step runs: the slot is
+    free. `cancel_calls` and `cancel_timers` are paths nobody awaits any more; they are hints that
+    a replay repeats.
     """
 
     epoch: int
