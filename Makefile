@@ -17,7 +17,7 @@ test: venv
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
 
 demo: venv
-	.venv/bin/python examples/demo/demo.py
+	.venv/bin/python -m examples.demo.demo
 
 check: format-check lint types imports proto-check test
 

@@ -2,9 +2,11 @@
 
 Coordinator and worker are processes of their own with default settings (SQLite, synced commits,
 typed JSON), the client is this process. Medians of `--repeat` runs after a warm-up; compare the
-figures of one run only. Cases: floors (`fsync`, `ping`), `A1` `A50` `A500` sequential steps at 1, 50 and 500
-executions, `B` one-step executions a second with 64 clients, `C` start-to-result latency, `F` replay
-of 5,000 recorded steps after a SIGKILL of the worker.
+figures of one run only.
+
+Cases: floors (`fsync`, `ping`); `A1`, `A50`, `A500`: steps in a row at 1, 50 and 500 executions;
+`B`: one-step executions a second with 64 clients; `C`: latency from start to result; `F`: replay of
+5,000 recorded steps after a SIGKILL of the worker.
 """
 
 from __future__ import annotations

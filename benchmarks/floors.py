@@ -39,7 +39,7 @@ async def ping() -> dict[str, float]:
     await server.start()
     took: list[float] = []
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = channel.unary_unary("/floor.Floor/Echo")
+        call = channel.unary_unary("/floor.Floor/Echo", None, None)
         for _ in range(ROUNDS):
             before = time.perf_counter()
             await call(b"x" * 100)

@@ -24,7 +24,7 @@ from typing import Any
 import perdure
 from perdure.client.handle import ExecutionHandle
 
-HERE = Path(__file__).parent
+CHECKOUT = Path(__file__).parent.parent.parent
 KILLS = [
     (0.10, "worker"),
     (0.25, "coordinator"),
@@ -57,13 +57,11 @@ class Machine:
         """Where the coordinator listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def _start(self, name: str, *arguments: str, app_path: Path | None = None) -> None:
+    def _start(self, name: str, *arguments: str) -> None:
         environment = {**os.environ, "DEMO_WITNESS": str(self.witness)}
-        if app_path is not None:
-            environment["PYTHONPATH"] = str(app_path)
         command = [sys.executable, "-m", "perdure", *arguments]
         self.processes[name] = subprocess.Popen(
-            command, env=environment, stdout=self.log, stderr=self.log
+            command, env=environment, stdout=self.log, stderr=self.log, cwd=CHECKOUT
         )
 
     async def start_coordinator(self) -> None:
@@ -82,7 +80,7 @@ class Machine:
 
     def start_worker(self) -> None:
         """Start a worker with both services."""
-        self._start("worker", "worker", "tree", "--endpoint", self.endpoint, app_path=HERE)
+        self._start("worker", "worker", "examples.demo.tree", "--endpoint", self.endpoint)
 
     def kill(self, name: str) -> None:
         """SIGKILL: no goodbye."""
@@ -174,10 +172,12 @@ async def embedded_until_done(root: str, folder: Path, count: int) -> None:
     """The same job in one process with an embedded database, killed and run again."""
     witness, database = folder / "embedded.tsv", folder / "embedded.db"
     environment = {**os.environ, "DEMO_WITNESS": str(witness)}
-    command = [sys.executable, str(HERE / "embedded.py"), root, str(database)]
+    command = [sys.executable, "-m", "examples.demo.embedded", root, str(database)]
     kills = 0
     for share in (0.2, 0.5, 0.8):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, cwd=CHECKOUT
+        )
         while not witness.exists() or len(witness.read_text().splitlines()) < count * share:
             if process.poll() is not None:
                 raise SystemExit("DEMO FAILED: the embedded run ended early")
@@ -186,7 +186,9 @@ async def embedded_until_done(root: str, folder: Path, count: int) -> None:
         process.kill()
         process.wait()
         kills += 1
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=True, cwd=CHECKOUT
+    )
     report = perdure_json(done.stdout)
     check(root, report, witness.read_text().splitlines(), kills, True)
 

@@ -6,9 +6,8 @@ import asyncio
 import json
 import sys
 
-from tree import files, measure_tree, reports
-
 import perdure
+from examples.demo.tree import files, measure_tree, reports
 
 
 async def main(root: str, database: str) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import tokenize
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,6 @@ class Totals:
     lines: int = 0
     tokens: int = 0
     digest: str = ""
-    largest: list[tuple[int, str]] = field(default_factory=list)
 
 
 def witness(what: str) -> None:
@@ -92,7 +91,6 @@ def combine(batch: list[FileFacts]) -> Totals:
         lines=sum(facts.lines for facts in batch),
         tokens=sum(facts.tokens for facts in batch),
         digest=hashlib.sha256(joined.encode()).hexdigest(),
-        largest=sorted(((facts.size_bytes, facts.path) for facts in batch), reverse=True)[:3],
     )
 
 
@@ -112,8 +110,7 @@ async def measure_tree(ctx: DurableContext, root: str) -> dict[str, Any]:
         total.lines += part.lines
         total.tokens += part.tokens
         total.digest = hashlib.sha256((total.digest + part.digest).encode()).hexdigest()
-        total.largest = sorted([*total.largest, *map(tuple, part.largest)], reverse=True)[:3]
-        await ctx.progress(total.files, len(paths), f"{batch[-1]}")
+        ctx.progress(total.files, len(paths), batch[-1])
     return {"totals": total, "hashes": hashes}
 
 
