@@ -37,6 +37,7 @@ from perdure_runtime.core.messages import CoordinatorMessage, Entries, Evict
 from perdure_runtime.core.payload import Failure, FailureCode
 from perdure_runtime.core.requests.wake import outcome_of
 from perdure_runtime.core.rows import Timer, TimerKey, TimerKind
+from perdure_runtime.failpoints import failpoint
 from perdure_runtime.storage import OutboxRow, Ownership, Store, StoredEntry
 from perdure_runtime.wire.v1.entries import encode_entry
 
@@ -327,6 +328,7 @@ class Shard:
             self.submit(timer.key, partial(self._timer, timer))
 
     def _timer(self, timer: Timer, execution: Execution | None) -> None:
+        failpoint("timer-fired")
         if execution is None or execution.row.run != timer.run:
             self.pending.clear_timer(TimerKey(timer.key, timer.kind, timer.path))
             return

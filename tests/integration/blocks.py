@@ -1,0 +1,170 @@
+"""The users' blocks as cases: how to start each, what must come out, what must have run.
+
+Used by the kill tests, embedded and over processes alike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from perdure import Client, HistoryEntry
+from perdure.client.handle import ExecutionHandle
+from tests.integration.apps.witness import Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block.
+
+    Args:
+        bodies: names of the step and handler bodies that one undisturbed run has.
+        at_once: how many of them may be in flight at a time.
+        state: what `ctx.state` holds at the end.
+    """
+
+    name: str
+    service: str
+    method: str
+    input: Any
+    result: Any
+    bodies: tuple[str, ...]
+    at_once: int
+    state: dict[str, Any]
+
+    async def start(self, client: Client, id: str) -> ExecutionHandle[Any]:
+        """Start it, or attach to the one of an earlier process."""
+        return await client.start(self.service, self.method, self.input, id=id)
+
+
+_SOURCES: Final = ("source1", "source2", "source3")
+_ITEMS: Final = [
+    {"id": "x", "price": 1},
+    {"id": "y", "price": 2, "broken": True},
+    {"id": "z", "price": 3},
+]
+
+BLOCKS: Final = (
+    Block(
+        "process_data",
+        "advanced-service",
+        "data_processor",
+        {"items": [1, 2, 3]},
+        {
+            "processed": [{"item": n, "square": n * n} for n in (10, 20, 30)],
+            "count": 3,
+        },
+        ("transform", "enrich"),
+        1,
+        {"processing_started": True, "processed_count": 3},
+    ),
+    Block(
+        "data_pipeline",
+        "advanced-service",
+        "data_pipeline",
+        list(_SOURCES),
+        {"report": {"rows": 21, "sources": 3, "processed": 3}, "summary": 3},
+        (
+            *(f"fetch_data_source {source}" for source in _SOURCES),
+            *(f"process {source}" for source in _SOURCES),
+            "generate",
+        ),
+        3,
+        {"pipeline_started": True, "raw_data_count": 3, "processed_items": 3},
+    ),
+    Block(
+        "advanced_service_integration",
+        "primitives",
+        "advanced_service_integration",
+        {"value": 7},
+        {"merged": ["a", "fallback"]},
+        ("method1", "method2 of service_b", "method2 of fallback_service", "merge"),
+        1,
+        {"service_b_error": "service b is down"},
+    ),
+    Block(
+        "stateful_processing",
+        "primitives",
+        "stateful_processing",
+        _ITEMS,
+        {
+            "processed_items": [{"id": "x", "price": 2}, {"id": "z", "price": 6}],
+            "total_processed": 3,
+            "errors": [{"item_id": "y", "error": "item y is broken"}],
+            "success_rate": 1.0,
+        },
+        ("process_item x", "process_item y", "process_item z"),
+        1,
+        {
+            "batch_size": 3,
+            "processed_count": 3,
+            "errors": [{"item_id": "y", "error": "item y is broken"}],
+            "last_processed_item": "z",
+        },
+    ),
+)
+
+
+COMPLETIONS: Final = {
+    "step_completed",
+    "call_completed",
+    "timer_fired",
+    "branch_completed",
+    "command_reused",
+}
+ISSUES: Final = {"call_issued", "timer_started"}
+
+
+def check_journal(entries: Sequence[HistoryEntry]) -> None:
+    """Gapless, in time, one outcome at the end, each command and each completion once."""
+    assert list(range(len(entries))) == [entry.index for entry in entries]
+    times = [entry.time for entry in entries]
+    assert sorted(times) == times
+    kinds = [entry.kind for entry in entries]
+    assert ["execution_created"] == [kind for kind in kinds if kind == kinds[0]]
+    assert ["execution_ended"] == [kind for kind in kinds if kind == kinds[-1]]
+    attempt = 0
+    once: Counter[tuple[int, str, bool]] = Counter()
+    for entry in entries:
+        attempt += entry.kind == "attempt_started"
+        if entry.kind in COMPLETIONS | ISSUES:
+            once[attempt, entry.path, entry.kind in COMPLETIONS] += 1
+    doubled = {what: count for what, count in once.items() if count > 1}
+    assert not doubled, f"recorded more than once: {doubled}"
+    open_paths = {(a, p) for a, p, completed in once if not completed} - {
+        (a, p) for a, p, completed in once if completed
+    }
+    assert not open_paths, f"never completed: {open_paths}"
+
+
+def check_bodies(block: Block, lines: Sequence[Seen], kills: int, least: int, most: int) -> int:
+    """Every body ran, again only where a kill hit it, under one key; returns how many ran again.
+
+    Args:
+        least: so many bodies must have run again at each kill.
+        most: no more than so many may have.
+    """
+    runs = Counter(line.name for line in lines)
+    assert set(block.bodies) == set(runs)
+    assert max(runs.values()) <= 1 + kills, runs
+    again = sum(runs.values()) - len(runs)
+    assert least * kills <= again <= most * kills, runs
+    keys = {(line.name, line.key) for line in lines}
+    assert len(runs) == len(keys), "a body that ran again had another key"
+    assert len(runs) == len({key for _, key in keys}), "two operations share a key"
+    return again
+
+
+async def check_execution(block: Block, client: Client, handle: ExecutionHandle[Any]) -> None:
+    """Result, state and all journals, those of the children included, are what they must be."""
+    assert block.result == await handle.result()
+    assert block.state == await handle.read_state()
+    check_journal([entry async for entry in handle.history()])
+    children = 0
+    async for child in client.list(parent_id=handle.id):
+        children += 1
+        check_journal([entry async for entry in client.get(child.id).history()])
+    steps = sum(body.startswith("fetch_data_source") for body in block.bodies)
+    assert len(block.bodies) - steps == children
