@@ -2,16 +2,16 @@
 
 The one open `connect` or `embedded` block of the event loop, else `PERDURE_ENDPOINT`, else the
 embedded runtime at `PERDURE_DB`. The last two are opened at the first use, say so in one line on
-stderr, and live until the event loop shuts down its asynchronous generators, which `asyncio.run`
-does at its end.
+stderr, and live in a task of their own until it is cancelled, which `asyncio.run` does at its end
+before it closes anything else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
@@ -32,7 +32,7 @@ class _Implicit:
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.lifetime: AsyncGenerator[Client, None] | None = None
+        self.lifetime: asyncio.Task[None] | None = None
         self.client: Client | None = None
 
 
@@ -80,36 +80,54 @@ async def ambient_client() -> Client:
         implicit = _implicit[loop] = _Implicit()
     async with implicit.lock:
         if implicit.client is None:
-            lifetime = _lifetime(implicit, load_settings())
-            implicit.client = await anext(lifetime)
-            implicit.lifetime = lifetime
+            opened: asyncio.Future[Client] = loop.create_future()
+            implicit.lifetime = loop.create_task(_lifetime(implicit, load_settings(), opened))
+            implicit.client = await opened
         return implicit.client
 
 
-async def _lifetime(implicit: _Implicit, settings: Settings) -> AsyncGenerator[Client, None]:
-    """Opens a client, yields it, and closes it when the event loop closes its generators."""
+async def _lifetime(
+    implicit: _Implicit, settings: Settings, opened: asyncio.Future[Client]
+) -> None:
+    """Opens a client and closes it when this task is cancelled."""
     try:
-        if settings.endpoint is not None:
-            from perdure.client.connection import connect
-
-            _tell(f"direct calls go to the coordinator at {settings.endpoint}")
-            async with connect(settings.endpoint, ambient=False) as client:
-                yield client
-        elif settings.embedded:
-            from perdure.embedding import embedded
-
-            _tell(f"direct calls use the embedded runtime at {settings.db}")
-            namespace = settings.namespace
-            async with embedded(settings.db, namespace=namespace, ambient=False) as runtime:
-                yield runtime.client
-        else:
-            raise CoordinatorUnavailableError(
-                "this call needs a coordinator: open `perdure.connect(...)` or "
-                "`perdure.embedded(...)`, or set PERDURE_ENDPOINT; PERDURE_EMBEDDED=0 forbids to "
-                "start the embedded runtime for it"
-            )
+        async with _choose(settings) as client:
+            opened.set_result(client)
+            await _loop_end()
+    except Exception as error:
+        if opened.done():
+            raise
+        opened.set_exception(error)
     finally:
         implicit.client = implicit.lifetime = None
+
+
+async def _loop_end() -> None:
+    """Wait until the loop cancels what is left."""
+    await asyncio.get_running_loop().create_future()
+
+
+@asynccontextmanager
+async def _choose(settings: Settings) -> AsyncIterator[Client]:
+    if settings.endpoint is not None:
+        from perdure.client.connection import connect
+
+        _tell(f"direct calls go to the coordinator at {settings.endpoint}")
+        async with connect(settings.endpoint, ambient=False) as client:
+            yield client
+    elif settings.embedded:
+        from perdure.embedding import embedded
+
+        _tell(f"direct calls use the embedded runtime at {settings.db}")
+        namespace = settings.namespace
+        async with embedded(settings.db, namespace=namespace, ambient=False) as runtime:
+            yield runtime.client
+    else:
+        raise CoordinatorUnavailableError(
+            "this call needs a coordinator: open `perdure.connect(...)` or "
+            "`perdure.embedded(...)`, or set PERDURE_ENDPOINT; PERDURE_EMBEDDED=0 forbids to "
+            "start the embedded runtime for it"
+        )
 
 
 def _tell(text: str) -> None:
