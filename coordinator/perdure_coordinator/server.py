@@ -1,0 +1,107 @@
+"""The gRPC server of a coordinator: its port, its options and its services.
+
+Listens on loopback addresses only, unless it is told that an unprotected port is meant. Does not
+own the engine and does not watch signals; `perdure_coordinator.serving` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from typing import Final
+
+from grpc import aio
+from grpc_health.v1 import health
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
+
+from perdure_coordinator.engine import Engine
+from perdure_coordinator.services.admin import AdminService
+from perdure_coordinator.services.calls import Desk
+from perdure_coordinator.services.client import client_service
+from perdure_coordinator.services.worker import WorkerService
+from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
+from perdure_runtime.core.limits import MAX_FRAME_BYTES
+from perdure_runtime.wire.v1.rpc import ADMIN_SERVICE, CLIENT_SERVICE, WORKER_SERVICE
+
+OPTIONS: Final = (
+    ("grpc.so_reuseport", 0),  # else a second server would share the port in silence
+    ("grpc.max_receive_message_length", MAX_FRAME_BYTES),
+    ("grpc.max_send_message_length", MAX_FRAME_BYTES),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+)
+
+
+def check_address(host: str, insecure: bool) -> None:
+    """Raise InvalidArgumentError for an address that others reach, unless `insecure` allows it."""
+    if insecure or host == "localhost":
+        return
+    try:
+        if ipaddress.ip_address(host.strip("[]")).is_loopback:
+            return
+    except ValueError:
+        pass  # a name: it may be anything
+    raise InvalidArgumentError(
+        f"{host} is no loopback address, and this server has neither encryption nor tokens; "
+        "listen on 127.0.0.1, or say insecure if the network is trusted"
+    )
+
+
+class Server:
+    """Serves an engine on one port."""
+
+    def __init__(self, engine: Engine, heartbeat_s: float) -> None:
+        self._desk = Desk(engine)
+        self._grpc = aio.server(options=OPTIONS)
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in the stubs
+        self.port = 0
+        self._grpc.add_generic_rpc_handlers(
+            (
+                WorkerService(self._desk, heartbeat_s).handler(),
+                client_service(self._desk),
+                AdminService(self._desk).handler(),
+            )
+        )
+        add_HealthServicer_to_server(self._health, self._grpc)
+        names = (WORKER_SERVICE, CLIENT_SERVICE, ADMIN_SERVICE)
+        reflection.enable_server_reflection(
+            (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc
+        )
+
+    def bind(self, host: str, port: int, *, insecure: bool = False) -> int:
+        """Take the port (0: a free one) and return it.
+
+        Raises:
+            InvalidArgumentError: others reach the address and `insecure` was not said.
+            PerdureError: the port is taken, or the address is not of this machine.
+        """
+        check_address(host, insecure)
+        shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        try:
+            self.port = self._grpc.add_insecure_port(f"{shown}:{port}")
+        except RuntimeError:
+            self.port = 0
+        if self.port == 0:
+            raise PerdureError(
+                f"cannot listen on {shown}:{port}: the port is taken, or the address is not one "
+                "of this machine; choose another port (0 takes a free one)"
+            )
+        return self.port
+
+    async def start(self) -> None:
+        """Accept calls."""
+        await self._grpc.start()
+
+    async def stop(self, grace_s: float) -> None:
+        """Stop: no new calls, the engine drained and closed, streams ended. Twice is once."""
+        if self._desk.stopping:
+            return
+        self._desk.stopping = True
+        await self._health.enter_graceful_shutdown()
+        ending = asyncio.create_task(self._grpc.stop(grace_s))
+        await self._desk.engine.stop(grace_s)
+        await ending

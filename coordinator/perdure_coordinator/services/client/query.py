@@ -1,0 +1,92 @@
+"""Calls that read: one execution, lists, state, and the streams `Wait` and `History`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final, cast
+
+import grpc
+
+from perdure_coordinator.services.calls import (
+    Context,
+    Desk,
+    MethodHandler,
+    check_version,
+    errors_as_status,
+    unary,
+)
+from perdure_coordinator.services.streams import FrameWriter, first_of
+from perdure_runtime.core.client import Description, Outcome
+from perdure_runtime.core.entries import Recorded
+from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.payload import Payload
+from perdure_runtime.wire.v1 import rpc
+from perdure_runtime.wire.v1.streams import history_chunk
+
+KEEPALIVE_S: Final = 30.0
+
+
+def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
+    """`Describe`, `List`, `ReadState`, `Wait`, `History`."""
+    engine = desk.engine
+
+    async def describe(key: ExecutionKey) -> Description:
+        return await engine.describe(*key)
+
+    async def read_state(key: ExecutionKey) -> dict[str, Payload]:
+        return await engine.read_state(*key)
+
+    async def wait(data: bytes, context: Context) -> None:
+        async with errors_as_status(context):
+            check_version(context)
+            desk.check_open()
+            desk.requests += 1
+            outcome = asyncio.ensure_future(engine.wait(*rpc.WAIT.decode_request(data)))
+            try:
+                await _push(outcome, context)
+            finally:
+                outcome.cancel()
+
+    async def history(data: bytes, context: Context) -> None:
+        async with errors_as_status(context):
+            check_version(context)
+            desk.check_open()
+            desk.requests += 1
+            request = rpc.decode_history_request(data)
+            writer = FrameWriter()
+
+            async def read() -> None:
+                entries = cast(
+                    "AsyncGenerator[Recorded, None]",  # which closes what it holds in the engine
+                    engine.history(*request.key, request.from_index, request.follow),
+                )
+                async with aclosing(entries):
+                    async for recorded in entries:
+                        writer.put(history_chunk(recorded))
+                        await writer.room()
+                writer.close()
+                await asyncio.get_running_loop().create_future()  # the writer ends the call
+
+            await first_of(asyncio.create_task(read()), asyncio.create_task(writer.run(context)))
+
+    return {
+        "Wait": grpc.unary_stream_rpc_method_handler(wait),
+        "History": grpc.unary_stream_rpc_method_handler(history),
+    } | dict(
+        (
+            unary(desk, rpc.DESCRIBE, describe),
+            unary(desk, rpc.LIST, engine.list),
+            unary(desk, rpc.READ_STATE, read_state),
+        )
+    )
+
+
+async def _push(outcome: asyncio.Future[Outcome], context: Context) -> None:
+    """One outcome, with keepalives until it is there."""
+    while True:
+        done, _ = await asyncio.wait((outcome,), timeout=KEEPALIVE_S)
+        await context.write(rpc.WAIT.encode_reply(outcome.result() if done else None))
+        if done:
+            return

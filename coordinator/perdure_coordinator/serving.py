@@ -1,0 +1,96 @@
+"""A coordinator process: database, engine and server from start to stop.
+
+Prints one line when it is ready, stops gracefully on SIGTERM and SIGINT, and ends at once with
+exit code 70 when it is unknown what is on disk (the next start reads the disk).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from perdure_coordinator.config import Config
+from perdure_coordinator.engine import Engine
+from perdure_coordinator.server import Server, check_address
+from perdure_coordinator.store import open_store
+
+STOP_GRACE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a server is started with.
+
+    Args:
+        database: path or URL, as `open_store` takes it.
+        port: 0 takes a free one.
+        insecure: whether an address that other machines reach is meant.
+        port_file: gets the port when the server is ready.
+    """
+
+    database: str = "perdure.db"
+    host: str = "127.0.0.1"
+    port: int = 8080
+    insecure: bool = False
+    port_file: Path | None = None
+    config: Config = field(default_factory=Config)
+
+
+def serve(options: Options) -> None:
+    """Run a coordinator until SIGTERM or SIGINT, on uvloop when it is installed.
+
+    Raises:
+        InvalidArgumentError: a bad address or database URL.
+        DatabaseInUseError: another process has the database; the message names it.
+        SchemaVersionError: a newer version of Perdure wrote the database.
+        PerdureError: the port is taken; the database cannot be opened.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(options))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(options: Options) -> None:
+    check_address(options.host, options.insecure)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    store = await open_store(options.database)
+    try:
+        engine = await Engine.open(store, options.config)
+    except BaseException:
+        await store.close()
+        raise
+    server = Server(engine, options.config.lease_ms / 3000)
+    try:
+        port = server.bind(options.host, options.port, insecure=options.insecure)
+        await server.start()
+        _ready(options, port)
+        await stop.wait()
+    finally:
+        await server.stop(STOP_GRACE_S)
+
+
+def _ready(options: Options, port: int) -> None:
+    if options.port_file is not None:
+        part = options.port_file.with_name(options.port_file.name + ".part")
+        part.write_text(f"{port}\n", encoding="ascii")
+        part.replace(options.port_file)
+    sys.stdout.write(
+        f"perdure: listening on {options.host}:{port}, database {options.database}, "
+        f"pid {os.getpid()}\n"
+    )
+    sys.stdout.flush()

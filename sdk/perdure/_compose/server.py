@@ -1,0 +1,32 @@
+"""The coordinator process behind `perdure server`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perdure_coordinator.serving import Options, serve
+
+
+def run_server(
+    db: str,
+    host: str,
+    port: int,
+    *,
+    insecure: bool = False,
+    port_file: Path | None = None,
+) -> None:
+    """Run a coordinator until SIGTERM or SIGINT.
+
+    Args:
+        db: path or URL of the database.
+        port: 0 takes a free one; the line on stdout says which.
+        insecure: whether an address that other machines reach is meant.
+        port_file: gets the port when the server is ready.
+
+    Raises:
+        InvalidArgumentError: a bad address or database URL.
+        DatabaseInUseError: another process has the database; the message names it.
+        SchemaVersionError: a newer version of Perdure wrote the database.
+        PerdureError: the port is taken; the database cannot be opened.
+    """
+    serve(Options(db, host, port, insecure, port_file))
