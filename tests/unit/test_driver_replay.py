@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from perdure_runtime.driver import Body, Driver, TornDown
-from perdure_runtime.testing.history import History, payload, value_of
+from perdure_runtime.testing.history import History, digest, payload, value_of
 from tests.replay.world import OPTIONS, World
 from tests.unit.driver_bodies import call, result_of, step
 
 
 def test_a_mismatch_names_the_line_and_writes_nothing() -> None:
     async def body(b: Body) -> None:
-        await step(b, "other")  # here
+        await b.step("other", digest(None), None)
 
     history = History().attempt().step("0:1", "fetch", result=payload(1))
     world = World(body, entries=history.entries)
