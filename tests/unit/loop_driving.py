@@ -23,9 +23,10 @@ class Run:
         body: Callable[[], Coroutine[Any, Any, Any]],
         *,
         seed: bytes = SEED,
+        now: float = START,
         virtual: bool = True,
     ) -> None:
-        self.loop = DeterministicLoop(seed=seed, now=START, virtual=virtual)
+        self.loop = DeterministicLoop(seed=seed, now=now, virtual=virtual)
         self.unhandled: list[dict[str, Any]] = []
         self.loop.on_exception = self.unhandled.append
         self.issued: list[tuple[str, float]] = []

@@ -15,10 +15,10 @@ from datetime import date
 from typing import Any
 
 import pytest
-from tests.unit.loop_driving import Run, result_of
 
 from perdure_runtime.core.errors import NotDeterministicError
 from perdure_runtime.loop import DeterministicLoop, find_time_calls
+from tests.unit.loop_driving import Run, result_of
 
 
 def loop() -> Any:

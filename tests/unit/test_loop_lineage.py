@@ -10,10 +10,10 @@ import sys
 from typing import Any
 
 import pytest
-from tests.unit.loop_driving import SEED, START, Run, result_of
 
 from perdure_runtime.core.errors import NotDeterministicError
 from perdure_runtime.loop import DeterministicLoop
+from tests.unit.loop_driving import SEED, START, Run, result_of
 
 
 def running() -> DeterministicLoop:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from tests.unit.loop_driving import Run, result_of
 
 from perdure_runtime.loop import Task
+from tests.unit.loop_driving import Run, result_of
 
 Body = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -75,8 +75,9 @@ async def as_completed() -> Any:
 async def as_completed_timeout() -> Any:
     seen = []
     try:
-        for item in asyncio.as_completed([after(3, 3), after(1, 1)], timeout=2):
-            seen.append(await item)
+        items = asyncio.as_completed([after(3, 3), after(1, 1)], timeout=2)
+        while True:
+            seen.append(await next(items))
     except TimeoutError:
         seen.append("timeout")
     return seen
@@ -123,7 +124,7 @@ async def shield() -> Any:
 
 async def queue() -> Any:
     items: asyncio.Queue[int] = asyncio.Queue(maxsize=1)
-    seen = []
+    seen: list[int] = []
 
     async def produce() -> None:
         for n in range(4):
@@ -145,7 +146,8 @@ async def event() -> Any:
 
 
 async def lock() -> Any:
-    mutex, seen = asyncio.Lock(), []
+    mutex = asyncio.Lock()
+    seen: list[str] = []
 
     async def user(name: str, seconds: float) -> None:
         async with mutex:
@@ -190,7 +192,8 @@ async def barrier() -> Any:
 
 
 async def callbacks_in_order() -> Any:
-    loop, seen = asyncio.get_running_loop(), []
+    loop = asyncio.get_running_loop()
+    seen: list[str] = []
     loop.call_later(0, seen.append, "due now")
     loop.call_soon(seen.append, "soon")
     loop.call_soon(seen.append, "never").cancel()
@@ -308,7 +311,7 @@ def test_a_task_needs_a_coroutine() -> None:
     async def body() -> None:
         wrong: Any = 42
         with pytest.raises(TypeError, match="a coroutine was expected"):
-            asyncio.create_task(wrong)
+            await asyncio.create_task(wrong)
 
     result_of(body)
 

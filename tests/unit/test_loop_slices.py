@@ -10,11 +10,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from tests.unit.loop_driving import START, Run, result_of
 
 from perdure_runtime.core.errors import NotDeterministicError
 from perdure_runtime.core.limits import MAX_LOOP_TURNS
 from perdure_runtime.loop import DeterministicLoop
+from tests.unit.loop_driving import START, Run, result_of
 
 
 async def ticking() -> float:

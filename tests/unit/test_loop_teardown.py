@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.unit.loop_driving import Evicted, Run
 
 from perdure_runtime.core.errors import NotDeterministicError
 from perdure_runtime.loop import DeterministicLoop, Task
+from tests.unit.loop_driving import Evicted, Run
 
 
 def test_every_task_gets_the_signal_and_ends() -> None:

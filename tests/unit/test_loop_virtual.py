@@ -13,10 +13,10 @@ import uuid
 from typing import Any
 
 import pytest
-from tests.unit.loop_driving import SEED, START, Run, result_of
 
 from perdure_runtime.core.errors import NotDeterministicError
 from perdure_runtime.loop import DeterministicLoop, outside_of_slice, real_monotonic, real_time
+from tests.unit.loop_driving import SEED, START, Run, result_of
 
 
 def draws() -> list[Any]:
@@ -176,12 +176,9 @@ def test_time_sleep_says_what_to_write() -> None:
 def test_the_replacements_behave_as_the_built_in_functions_do() -> None:
     DeterministicLoop(seed=b"", now=0)
 
-    class Meter:
-        clock = time.monotonic
-        draw = random.random
-
-    assert Meter().clock() > 0
-    assert 0 <= Meter().draw() < 1
+    meter: Any = type("Meter", (), {"clock": time.monotonic, "draw": random.random})()
+    assert meter.clock() > 0
+    assert 0 <= meter.draw() < 1
     assert pickle.loads(pickle.dumps(time.time)) is time.time
     assert time.time.__name__ == "time"
     assert "virtual in slices" in repr(time.time)

@@ -280,7 +280,7 @@ class DeterministicLoop(forbidden.NoRealIO):
             timer.fire()
 
     def _stop_busy_wait(self) -> None:
-        """First fail the root task; if others spin on after it has ended, cancel them; then raise."""
+        """Fail the root task first; cancel what spins on after it has ended; at last raise."""
         root = self._root
         self._turns = 0
         self._busy_waits += 1

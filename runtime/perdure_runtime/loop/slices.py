@@ -50,7 +50,10 @@ def enter(loop: DeterministicLoop) -> Outside:
     outer = asyncio._get_running_loop()
     task = None
     if outer is not None and _swap_current_task is not None:
-        task = _swap_current_task(outer, None)
+        # Only when there is one: 3.12.1 raises KeyError for a loop without a current task.
+        task = asyncio.current_task(outer)
+        if task is not None:
+            _swap_current_task(outer, None)
     outside = Outside(outer, task, sys.get_asyncgen_hooks(), current.loop, current.virtual)
     asyncio._set_running_loop(loop)
     sys.set_asyncgen_hooks(loop.generators.opened, loop.generators.dropped)
@@ -67,7 +70,7 @@ def leave(loop: DeterministicLoop, outside: Outside) -> None:
     current.virtual = outside.current_virtual
     sys.set_asyncgen_hooks(*outside.generator_hooks)
     asyncio._set_running_loop(outside.loop)
-    if outside.loop is not None and _swap_current_task is not None:
+    if outside.task is not None and _swap_current_task is not None:
         _swap_current_task(outside.loop, outside.task)
 
 

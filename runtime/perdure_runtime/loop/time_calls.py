@@ -55,6 +55,11 @@ def _read(code: CodeType, names: dict[str, Any]) -> list[TimeCall]:
         positions = instruction.positions
         line = (positions.lineno if positions else None) or line
         operation, argument = instruction.opname, instruction.argval
+        if operation.count("FAST") == 2:  # two in one, from 3.13 on: STORE_FAST_LOAD_FAST
+            if operation.startswith("STORE_"):
+                names[argument[0]], value = value, _UNKNOWN
+            operation = "STORE_FAST" if operation.endswith("STORE_FAST") else "LOAD_FAST"
+            argument = argument[-1]
         if operation == "IMPORT_NAME":
             # `import a.b` leaves `a`; datetime has no submodules, so the name is enough.
             value = module = sys.modules.get(argument, _UNKNOWN)
