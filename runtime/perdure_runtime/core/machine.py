@@ -373,15 +373,19 @@ class ReplayMachine:
             progress = None
         if progress is not None:
             self._progress_due = False
-        calls, timers = self._hints()
+        outbox = self.outbox
+        hints = self.commands.take_hints()
         idle = not (busy or gated)
-        return self.outbox.append(commands, writes, self.cursor - 1, calls, timers, idle, progress)
+        if not (commands or writes or hints or progress or idle or outbox.is_repeating):
+            return None
+        calls, timers = self._known(hints) if hints else ((), ())
+        return outbox.append(commands, writes, self.cursor - 1, calls, timers, idle, progress)
 
-    def _hints(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Paths of calls and of timers that the coordinator knows and nobody waits for."""
+    def _known(self, hints: list[Issued]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Paths of the calls and of the timers among these that the coordinator knows."""
         calls: list[str] = []
         timers: list[str] = []
-        for issued in self.commands.take_hints():
+        for issued in hints:
             if not (issued.recorded or self.outbox.has_sent(issued.path)):
                 continue
             if issued.kind == CALL:

@@ -43,6 +43,7 @@ class Outbox:
     Attributes:
         recorded: how many commands of this attempt are known to be in the journal.
         waking: how many unacknowledged commands wake the body when they are recorded.
+        is_repeating: whether a reconnect makes everything unacknowledged go out again.
         told_idle: whether the coordinator was told so, and nothing woke the execution since.
     """
 
@@ -52,7 +53,7 @@ class Outbox:
         self.waking = 0
         self._sent: dict[str, Command] = {}
         self._loose = 0
-        self._send_again = False
+        self.is_repeating = False
         self.told_idle = False
 
     def has_sent(self, path: str) -> bool:
@@ -90,7 +91,7 @@ class Outbox:
         """The activation goes on under another epoch: prepare to send again."""
         self.epoch = epoch
         self.told_idle = False
-        self._send_again = True
+        self.is_repeating = True
         self._sent = {
             path: msgspec.structs.replace(command, writes=()) if command.writes else command
             for path, command in self._sent.items()
@@ -109,8 +110,8 @@ class Outbox:
     ) -> Append | None:
         """The message to send now, if there is anything to say."""
         base = self.recorded
-        if self._send_again:
-            self._send_again = False
+        if self.is_repeating:
+            self.is_repeating = False
             commands[:0] = self._sent.values()
             self._sent.clear()
             self.waking = 0

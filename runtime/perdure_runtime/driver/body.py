@@ -11,7 +11,7 @@ import random
 import sys
 import uuid
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 from perdure_runtime.core.entries import AttemptStarted, ExecutionCreated, Target
 from perdure_runtime.core.errors import NotDeterministicError
@@ -24,6 +24,8 @@ from perdure_runtime.driver.futures import BranchFuture, CommandFuture
 from perdure_runtime.driver.options import DriverOptions, TornDown
 from perdure_runtime.loop import DeterministicLoop, Node
 from perdure_runtime.loop.slices import current
+
+_OURS: Final = ("perdure.", "perdure_runtime.")
 
 BranchBody = Callable[[], Coroutine[Any, Any, Payload | Failure]]
 
@@ -249,10 +251,6 @@ class Body:
         """The loop made progress; remember where the user's code issued this."""
         self.loop.note_progress()
         frame = sys._getframe(2)
-        while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        while frame.f_globals.get("__name__", "").startswith(_OURS) and frame.f_back is not None:
             frame = frame.f_back
         issued.where = (frame.f_code, frame.f_lasti)
-
-
-def _is_ours(module: str) -> bool:
-    return module.startswith(("perdure.", "perdure_runtime."))
