@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from perdure_coordinator.config import Config
 from perdure_coordinator.serving import Options, serve
 
 
@@ -14,6 +15,7 @@ def run_server(
     *,
     insecure: bool = False,
     port_file: Path | None = None,
+    **settings: int,
 ) -> None:
     """Run a coordinator until SIGTERM or SIGINT.
 
@@ -22,6 +24,7 @@ def run_server(
         port: 0 takes a free one; the line on stdout says which.
         insecure: whether an address that other machines reach is meant.
         port_file: gets the port when the server is ready.
+        settings: fields of the coordinator's `Config`.
 
     Raises:
         InvalidArgumentError: a bad address or database URL.
@@ -29,4 +32,4 @@ def run_server(
         SchemaVersionError: a newer version of Perdure wrote the database.
         PerdureError: the port is taken; the database cannot be opened.
     """
-    serve(Options(db, host, port, insecure, port_file))
+    serve(Options(db, host, port, insecure, port_file, Config(**settings)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +17,25 @@ Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 chooses a free one and says which.")]
 
 
-def server(db: Database = None, host: Host = "127.0.0.1", port: Port = 8080) -> None:
+PortFile = Annotated[Path | None, typer.Option(help="File that gets the port when ready.")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Allow an address beyond loopback.")]
+Lease = Annotated[int, typer.Option(min=100, help="Silence after which a worker is given up.")]
+Resume = Annotated[int, typer.Option(min=0, help="Time a worker has to connect again.")]
+Grace = Annotated[int, typer.Option(min=0, help="Time that bodies have after a cancel.")]
+Limit = Annotated[int, typer.Option(min=1, help="Bound of what waits for the disk.")]
+
+
+def server(
+    db: Database = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    port_file: PortFile = None,
+    insecure: Insecure = False,
+    lease_ms: Lease = 10_000,
+    resume_ms: Resume = 1_000,
+    cancel_grace_ms: Grace = 10_000,
+    pending_limit_bytes: Limit = 64 * 1024 * 1024,
+) -> None:
     """Run a coordinator until Ctrl-C or SIGTERM."""
     try:
         from perdure._compose.server import run_server
@@ -28,4 +47,14 @@ def server(db: Database = None, host: Host = "127.0.0.1", port: Port = 8080) -> 
     from perdure.settings import load_settings
 
     with failures_shown("stopped"):
-        run_server(load_settings(db=db).db, host, port)
+        run_server(
+            load_settings(db=db).db,
+            host,
+            port,
+            insecure=insecure,
+            port_file=port_file,
+            lease_ms=lease_ms,
+            resume_ms=resume_ms,
+            cancel_grace_ms=cancel_grace_ms,
+            pending_limit_bytes=pending_limit_bytes,
+        )
