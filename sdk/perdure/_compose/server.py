@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from perdure_coordinator.config import Config
 from perdure_coordinator.serving import Options, serve
@@ -15,7 +16,7 @@ def run_server(
     *,
     insecure: bool = False,
     port_file: Path | None = None,
-    **settings: int,
+    **settings: Any,
 ) -> None:
     """Run a coordinator until SIGTERM or SIGINT.
 
