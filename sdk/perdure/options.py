@@ -16,8 +16,6 @@ from perdure.option_checks import (
     OnExhausted,
     check_count,
     check_factor,
-    check_flag,
-    check_on_exhausted,
     check_seconds,
     error_classes,
     milliseconds,
@@ -28,29 +26,6 @@ from perdure_runtime.core.client import IdPolicy
 from perdure_runtime.core.errors import InvalidArgumentError, NonRetryableError
 from perdure_runtime.core.limits import check_execution_id, check_name
 from perdure_runtime.core.retry import Retry
-
-__all__ = [
-    "DEFAULT_OPTIONS",
-    "DEFAULT_RETRY",
-    "NO_OPTIONS",
-    "NO_RETRIES",
-    "CallOptions",
-    "Errors",
-    "OnExhausted",
-    "Options",
-    "RetryPolicy",
-    "check_count",
-    "check_factor",
-    "check_flag",
-    "check_on_exhausted",
-    "check_seconds",
-    "choose_retry",
-    "error_classes",
-    "milliseconds",
-    "optional_milliseconds",
-    "retry_policy",
-    "start_at_ms",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,4 +230,4 @@ def choose_retry(
     )
 
 
-NO_OPTIONS: Final = CallOptions()
+NO_CALL_OPTIONS: Final = CallOptions()

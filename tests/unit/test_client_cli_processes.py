@@ -19,11 +19,11 @@ raise SystemExit(supervise([sys.executable, "-c", sys.argv[1]], 2))
 """
 
 UNTIL_TERMINATED = """
-import signal
+import os, signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-print("started", flush=True)
+os.write(1, b"started\\n")  # at once: two processes share the pipe
 signal.sigwait([signal.SIGTERM])
-print("ended", flush=True)
+os.write(1, b"ended\\n")
 """
 
 
@@ -47,8 +47,9 @@ def test_the_supervisor_passes_the_signal_on_and_waits() -> None:
     command = [sys.executable, "-c", SUPERVISOR, UNTIL_TERMINATED]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert ["started\n"] * 2 == [process.stdout.readline() for _ in range(2)]
+        started = [process.stdout.readline() for _ in range(2)]
         process.send_signal(signal.SIGTERM)
+        assert ["started\n"] * 2 == started
         assert "ended\nended\n" == process.stdout.read()
         assert 0 == process.wait(30)
 

@@ -63,7 +63,7 @@ class _Supervisor:
         process = subprocess.Popen(self._command)
         self._running[process.pid] = (process, time.monotonic())
         if self._stopping:  # the signal came in between
-            process.terminate()
+            os.kill(process.pid, signal.SIGTERM)
 
     def _ended(self, pid: int, code: int) -> None:
         process, started = self._running.pop(pid, (None, 0.0))
@@ -82,5 +82,5 @@ class _Supervisor:
 
     def _stop(self, number: int, frame: object) -> None:
         self._stopping = True
-        for process, _ in self._running.values():
-            process.send_signal(number)
+        for pid in self._running:
+            os.kill(pid, number)  # Popen would reap the process here, and `run` would miss its end

@@ -26,7 +26,7 @@ from perdure.client.transport import Transport
 from perdure.decorators.keywords import check_keywords
 from perdure.definition import Definition
 from perdure.option_checks import Errors, milliseconds, optional_milliseconds, start_at_ms
-from perdure.options import DEFAULT_RETRY, NO_OPTIONS, CallOptions, RetryPolicy, retry_policy
+from perdure.options import DEFAULT_RETRY, NO_CALL_OPTIONS, CallOptions, RetryPolicy, retry_policy
 from perdure.registry import DEFAULT_SERVICE, definition_of, is_placed, target_of
 from perdure_runtime.core.client import (
     ControlOperation,
@@ -116,7 +116,7 @@ class Client:
             TypeError: the arguments do not fit the function, or it belongs to no service.
         """
         check_keywords("start()", StartKeywords, options)
-        chosen: CallOptions = getattr(function, "call_options", NO_OPTIONS).merged(options)
+        chosen: CallOptions = getattr(function, "call_options", NO_CALL_OPTIONS).merged(options)
         if isinstance(function, str):
             return await self._start_by_name(function, args, chosen)
         definition = definition_of(function)
@@ -132,7 +132,7 @@ class Client:
         definition: Definition,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
-        options: CallOptions = NO_OPTIONS,
+        options: CallOptions = NO_CALL_OPTIONS,
         step: StepContext | None = None,
     ) -> ExecutionHandle[Any]:
         """Start a definition of this process; see `start`.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar
 from perdure.context.ambient import current_context, current_step
 from perdure.decorators.calling import call_function, split_context
 from perdure.definition import Definition
-from perdure.options import NO_OPTIONS, CallOptions, RetryPolicy
+from perdure.options import NO_CALL_OPTIONS, CallOptions, RetryPolicy
 from perdure_runtime.core.errors import NotDeterministicError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class DurableFunction(Generic[P, T]):
     __name__: str
     __qualname__: str
 
-    def __init__(self, definition: Definition, call_options: CallOptions = NO_OPTIONS) -> None:
+    def __init__(self, definition: Definition, call_options: CallOptions = NO_CALL_OPTIONS) -> None:
         functools.update_wrapper(self, definition.function)
         self.definition = definition
         self.call_options = call_options
