@@ -177,7 +177,7 @@ class World:
 
     async def do_call_later(self, op: Op, here: str) -> None:
         handle = asyncio.get_running_loop().call_later(
-            self.seconds(op.number), self.see, f"{here} called"
+            self.seconds(op.number + 1), self.see, f"{here} called"
         )
         if op.number == 3:
             await asyncio.sleep(self.seconds(1))
