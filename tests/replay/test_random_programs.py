@@ -74,8 +74,10 @@ def test_crashes_reconnects_and_cancels_at_any_moment(
 
     def disturb(world: World) -> None:
         drawn = chance.random()
-        if drawn < often / 2:
+        if drawn < often / 3:
             world.crash()
+        elif drawn < often * 2 / 3:
+            world.usurp(chance.randint(1, 10))
         elif drawn < often:
             world.reconnect()
         elif drawn < often + 0.05 and not _cancelled(world):

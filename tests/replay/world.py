@@ -83,6 +83,7 @@ class World:
         self.queue: list[Ack | Recorded] = []  # on its way to the worker
         self.wire: list[Append | Finish | Mismatch] = []  # on its way from the worker
         self.steps: dict[str, StartStep] = {}
+        self.abandoned: set[str] = set()
         self.started: list[str] = []  # every start of a step body, by path
         self.cancelled_calls: list[str] = []
         self.finish: Finish | None = None
@@ -188,13 +189,35 @@ class World:
 
     def reconnect(self) -> None:
         """The stream breaks; what was on its way to the worker is sent again."""
-        cached = self.driver.cached()
+        self._adopt(acknowledge=self.random.random() < 0.5)
+
+    def usurp(self, turns: int) -> None:
+        """Another worker has the execution for a while; then the first one comes back."""
+        first, steps = self.driver, self.steps
+        self.steps = {}
+        self.activate()
+        for _ in range(turns):
+            if self.ended or not self.turn():
+                break
+        if self.ended:
+            first.evict()
+            return
+        self.driver.evict()
+        self.driver, self.steps = first, steps
+        commands = (recorded for recorded in self._of_attempt() if _is_command(recorded))
+        self.commands = sum(1 for _ in commands)
+        self._adopt(acknowledge=False)
+
+    def _adopt(self, acknowledge: bool) -> None:
+        """Hand the worker what it missed. Only its own commands may come as acknowledgements."""
         missed: list[Ack | Recorded] = []
-        for recorded in self.entries[cached.last_index + 1 :]:
-            if _is_command(recorded):
+        for recorded in self.entries[self.driver.cached().last_index + 1 :]:
+            if acknowledge and _is_command(recorded):
                 missed.append(Ack(recorded.index, 1, recorded.time_ms))
             else:
                 missed.append(recorded)
+        self.idle = False
+        self.wake_index = len(self.entries) - 1 if missed else -1
         self.queue.clear()
         self.wire.clear()
         old, self.epoch = self.epoch, self.epoch + 1
@@ -209,12 +232,12 @@ class World:
             self.outputs.append(output)
             more = output.more
             self.wire += output.messages
+            assert self.steps.keys() >= set(output.abandon)
+            self.abandoned.update(output.abandon)
             for step in output.start:
-                assert step.path not in self.steps, "a step was started twice"
+                assert step.path not in self.steps or step.path in self.abandoned
                 self.steps[step.path] = step
                 self.started.append(step.path)
-            for path in output.abandon:
-                assert path in self.steps
         if not self.slow_wire:
             self.transmit()
 

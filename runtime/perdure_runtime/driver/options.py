@@ -61,12 +61,12 @@ class Output:
 
     Attributes:
         messages: to send to the coordinator.
-        start: steps to start.
         abandon: paths of running steps nobody awaits; stop them if possible, report them anyway.
+        start: steps to start; after a reconnect one may have the path of an abandoned try.
         more: deliveries remain; advance again soon.
     """
 
     messages: list[Append | Finish | Mismatch] = field(default_factory=list)
-    start: list[StartStep] = field(default_factory=list)
     abandon: list[str] = field(default_factory=list)
+    start: list[StartStep] = field(default_factory=list)
     more: bool = False
