@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from typing import Final
 
 from grpc import aio
@@ -80,16 +81,16 @@ class Server:
             PerdureError: the port is taken, or the address is not of this machine.
         """
         check_address(host, insecure)
-        shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        host = host.strip("[]")
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            self.port = self._grpc.add_insecure_port(f"{shown}:{port}")
-        except RuntimeError:
-            self.port = 0
-        if self.port == 0:
+            _probe(host, port)
+            self.port = self._grpc.add_insecure_port(address)
+        except (OSError, RuntimeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "the port is taken"
             raise PerdureError(
-                f"cannot listen on {shown}:{port}: the port is taken, or the address is not one "
-                "of this machine; choose another port (0 takes a free one)"
-            )
+                f"cannot listen on {address}: {why}; choose another (port 0 takes a free one)"
+            ) from None
         return self.port
 
     async def start(self) -> None:
@@ -104,4 +105,13 @@ class Server:
         await self._health.enter_graceful_shutdown()
         ending = asyncio.create_task(self._grpc.stop(grace_s))
         await self._desk.engine.stop(grace_s)
+        await asyncio.gather(*(stream.drain() for stream in self._desk.streams))
         await ending
+
+
+def _probe(host: str, port: int) -> None:
+    """Raise OSError where the address cannot be taken: gRPC would only say that it failed."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))

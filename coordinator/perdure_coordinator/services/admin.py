@@ -45,6 +45,6 @@ class AdminService:
         desk = self._desk
         values: dict[str, float] = dict(desk.engine.stats.snapshot())
         values["client_requests"] = desk.requests
-        values["open_streams"] = desk.streams
+        values["open_streams"] = len(desk.streams)
         values["resident_executions"] = desk.engine.resident()
         return values

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 import grpc
 from grpc import aio
@@ -28,19 +28,41 @@ MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 ServiceHandler: TypeAlias = "grpc.GenericRpcHandler[Any, Any]"
 
 
+class OpenStream(Protocol):
+    """A stream that lasts until its client or the coordinator ends it."""
+
+    async def drain(self) -> None:
+        """End it soon: give the answers that are there, then say that the coordinator stops."""
+        ...
+
+
 @dataclass(slots=True)
 class Desk:
     """The engine and what services know beside it. `requests` counts what clients asked."""
 
     engine: Engine
     requests: int = 0
-    streams: int = 0
+    streams: set[OpenStream] = field(default_factory=set)
     stopping: bool = False
+
+    @contextmanager
+    def opened(self, stream: OpenStream) -> Iterator[None]:
+        """The stream is open for the duration of the block."""
+        self.streams.add(stream)
+        try:
+            yield
+        finally:
+            self.streams.discard(stream)
 
     def check_open(self) -> None:
         """Raise CoordinatorUnavailableError when the coordinator stops."""
         if self.stopping:
-            raise CoordinatorUnavailableError("the coordinator stops; connect again")
+            raise stopping()
+
+
+def stopping() -> CoordinatorUnavailableError:
+    """What calls and streams end with while the coordinator stops."""
+    return CoordinatorUnavailableError("the coordinator stops; connect again")
 
 
 def check_version(context: Context) -> None:

@@ -10,9 +10,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from perdure_coordinator.services.calls import (
-    Context,
-)
+from perdure_coordinator.services.calls import Context, stopping
 from perdure_runtime.core.errors import OverloadedError, PerdureError
 from perdure_runtime.wire.v1.streams import join
 
@@ -54,6 +52,10 @@ class FrameWriter:
             self._error = error
             self._wake.set()
             self._room.set()
+
+    async def drain(self) -> None:
+        """The coordinator stops: end after what is queued."""
+        self.close(stopping())
 
     async def room(self) -> None:
         """Wait until little is queued; for producers that can wait."""

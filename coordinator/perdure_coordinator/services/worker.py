@@ -71,15 +71,12 @@ class WorkerService:
     async def _session(self, _: object, context: Context) -> None:
         async with errors_as_status(context):
             self._desk.check_open()
-            self._desk.streams += 1
-            try:
-                await self._serve(context)
-            finally:
-                self._desk.streams -= 1
+            writer = FrameWriter()
+            with self._desk.opened(writer):
+                await self._serve(context, writer)
 
-    async def _serve(self, context: Context) -> None:
+    async def _serve(self, context: Context, writer: FrameWriter) -> None:
         engine = self._desk.engine
-        writer = FrameWriter()
         try:
             hello, rest = _first(await asyncio.wait_for(context.read(), HELLO_S))
             session_id = engine.connect(StreamPort(writer), hello)

@@ -69,7 +69,10 @@ def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
                 writer.close()
                 await asyncio.get_running_loop().create_future()  # the writer ends the call
 
-            await first_of(asyncio.create_task(read()), asyncio.create_task(writer.run(context)))
+            with desk.opened(writer):
+                await first_of(
+                    asyncio.create_task(read()), asyncio.create_task(writer.run(context))
+                )
 
     return {
         "Wait": grpc.unary_stream_rpc_method_handler(wait),

@@ -36,6 +36,7 @@ from perdure_runtime.wire.v1.streams import read_client_frame, reply_chunk
 
 MAX_OPEN_REQUESTS: Final = 10_000
 """Requests of a stream, waits excepted, that may be open before the stream is not read further."""
+DRAIN_S: Final = 0.5
 
 
 def session_handlers(desk: Desk) -> dict[str, MethodHandler]:
@@ -45,14 +46,13 @@ def session_handlers(desk: Desk) -> dict[str, MethodHandler]:
         async with errors_as_status(context):
             check_version(context)
             desk.check_open()
-            desk.streams += 1
             served = ClientSession(desk)
-            try:
-                await context.send_initial_metadata(())
-                await served.run(context)
-            finally:
-                desk.streams -= 1
-                served.stop()
+            with desk.opened(served):
+                try:
+                    await context.send_initial_metadata(())
+                    await served.run(context)
+                finally:
+                    served.stop()
 
     return {"Session": grpc.stream_stream_rpc_method_handler(session)}
 
@@ -87,6 +87,12 @@ class ClientSession:
         """Forget what is open; nobody hears the answers."""
         for task in self._open.values():
             task.cancel()
+
+    async def drain(self) -> None:
+        """The coordinator stops: answer what the engine has answered, then end."""
+        if self._open:
+            await asyncio.wait(self._open.values(), timeout=DRAIN_S)
+        await self._writer.drain()
 
     async def _read(self, context: Context) -> None:
         engine = self._desk.engine
