@@ -70,7 +70,9 @@ def test_a_body_that_swallows_every_cancel_does_not_hang_the_worker() -> None:
     world.driver.evict()
 
 
-@pytest.mark.parametrize("shape", ["finally", "except", "nested", "context", "group", "generator"])
+@pytest.mark.parametrize(
+    "shape", ["finally", "except", "nested", "context", "gathered", "group", "generator"]
+)
 def test_cleanup_may_use_the_context_after_a_cancel(shape: str) -> None:
     async def cleanup(b: Body) -> None:
         await step(b, "cleanup-1")
@@ -108,6 +110,15 @@ def test_cleanup_may_use_the_context_after_a_cancel(shape: str) -> None:
                     await asyncio.gather(call(b, "slow"), asyncio.sleep(1000))
                 finally:
                     await asyncio.gather(cleanup(b), asyncio.sleep(1))
+            case "gathered":
+
+                async def part() -> None:
+                    try:
+                        await call(b, "slow")
+                    finally:
+                        await cleanup(b)
+
+                await asyncio.gather(part(), part())
             case "group":
 
                 async def child() -> None:
