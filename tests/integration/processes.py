@@ -32,7 +32,7 @@ class PythonProcess:
     """`python -m module arguments...` with its output collected.
 
     Args:
-        ready: a regular expression; `start` returns when a line of stdout matches it.
+        ready: a regular expression; `start` returns when a line of its output matches it.
         environment: added to this process's own.
     """
 
@@ -55,6 +55,10 @@ class PythonProcess:
         self._readers: list[asyncio.Task[None]] = []
         self._line = asyncio.Event()
 
+    def command(self) -> list[str]:
+        """What is executed; programs that are not Python's override it."""
+        return [sys.executable, "-m", self.module, *self.arguments]
+
     @property
     def pid(self) -> int:
         """Of the running process."""
@@ -75,10 +79,7 @@ class PythonProcess:
         assert not self.running, "it runs already"
         self.output, self.errors, self.match = [], [], None
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            self.module,
-            *self.arguments,
+            *self.command(),
             stdout=PIPE,
             stderr=PIPE,
             env={**os.environ, **self.environment},
@@ -96,7 +97,8 @@ class PythonProcess:
                 await asyncio.wait((ended, line), return_when=asyncio.FIRST_COMPLETED)
                 line.cancel()
                 self._line.clear()
-                self.match = next(filter(None, map(self.ready.match, self.output)), None)
+                said = [*self.output, *self.errors]
+                self.match = next(filter(None, map(self.ready.match, said)), None)
                 if self.match is None and ended.done():
                     raise ProcessEnded(f"{self.module} ended with {ended.result()}: {self.told()}")
         ended.cancel()

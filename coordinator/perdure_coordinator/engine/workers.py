@@ -57,6 +57,7 @@ class Workers:
         self._coordinator_id = coordinator_id
         self._counter = count(1)
         self._lost_timers: dict[str, asyncio.TimerHandle] = {}
+        self._expired: dict[str, Session] = {}  # by id; without leases, with an open stream
         self._tasks: set[asyncio.Task[None]] = set()
         self.catalog: dict[tuple[str, str, str], MethodSpec] = {}
         shard.release_slot = self._count_slot
@@ -100,9 +101,8 @@ class Workers:
         failpoint("after-receive")
         session = self._shard.sessions.by_id.get(session_id)
         if session is None:
-            for message in messages:
-                self._count_stale(message)
-            raise ProtocolError("this session is over; connect again")
+            self._stale(session_id, messages)
+            return
         session.seen_s = time.monotonic()
         for message in messages:
             self._message(session, message)
@@ -110,6 +110,7 @@ class Workers:
 
     def disconnect(self, session_id: str) -> None:
         """The stream broke: the worker may come back within `resume_ms`."""
+        self._expired.pop(session_id, None)
         session = self._shard.sessions.by_id.get(session_id)
         if session is None or not session.connected:
             return
@@ -122,13 +123,29 @@ class Workers:
         self._lost_timers[session_id] = loop.call_later(delay_s, self._lost, session)
 
     def expire(self, now_s: float) -> None:
-        """Give up on workers that have been silent for longer than a lease."""
+        """Take the leases of workers that have been silent for longer than one.
+
+        Their streams stay open, so that what such a worker still appends is seen and rejected; it
+        is told to connect again when it is heard.
+        """
         lease_s = self._shard.config.lease_ms / 1000
         for session in list(self._shard.sessions.by_id.values()):
             if session.connected and now_s - session.seen_s > lease_s:
                 _LOG.warning("worker %s is silent: its leases end", session.worker_id)
                 self._lost(session)
-                session.port.close("no heartbeat within the lease")
+                self._expired[session.id] = session
+
+    def _stale(self, session_id: str, messages: Sequence[WorkerMessage]) -> None:
+        """A session that is over speaks: nothing of it counts.
+
+        A worker that was stopped and goes on beats first: what it has to append comes next, and is
+        to be seen and counted. Its second beat ends the stream, and it connects again.
+        """
+        for message in messages:
+            self._count_stale(message)
+        woken = self._expired.pop(session_id, None) is not None
+        if not woken or not all(isinstance(message, Heartbeat) for message in messages):
+            raise ProtocolError("this session is over; connect again")
 
     def _check(self, hello: Hello) -> None:
         check_name("namespace", hello.namespace)
@@ -233,6 +250,8 @@ class Workers:
         return execution if execution is not None and execution.epoch == epoch else None
 
     def _count_stale(self, message: WorkerMessage) -> None:
+        if isinstance(message, Heartbeat):
+            return
         self._shard.stats.stale_messages += 1
         if isinstance(message, Append):
             self._shard.stats.stale_commands += len(message.commands)

@@ -119,11 +119,15 @@ class WorkerStream:
                 yield join(chunks)
             if self._finished:
                 return
+            began_s = time.monotonic()
             woken = self._wake.wait(self._heartbeat_s)
             self._wake.clear()
             if woken:
                 continue
-            if time.monotonic() - self._heard_s > self._silence_s:
+            now_s = time.monotonic()
+            if now_s - began_s > 2 * self._heartbeat_s:
+                self._heard_s = now_s  # this process was stopped: what came meanwhile is unread
+            if now_s - self._heard_s > self._silence_s:
                 self._call.cancel()
                 return
             yield heartbeat
