@@ -7,11 +7,10 @@ and waits. Ctrl-C ends the waiting, never the execution. Not for use inside of e
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, thread  # noqa: F401 - see _Portal
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import wraps
 from os import PathLike
@@ -45,7 +44,10 @@ class _Portal:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="perdure-sync", daemon=True)
         self._thread.start()
-        atexit.register(self.close)
+        # Before the interpreter stops thread pools, which a runtime may need to close its files;
+        # `atexit` would be too late. Calls are made last in, first out: pools registered theirs
+        # when they were imported.
+        threading._register_atexit(self.close)  # type: ignore[attr-defined] # as pools do it
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine there and wait for it; an interrupt of the wait cancels the coroutine."""
@@ -63,8 +65,19 @@ class _Portal:
             self._thread.join(_CLOSE_SECONDS)
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.get_loop().run_forever()
+        loop = self._loop
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+        finally:
+            # As `asyncio.Runner` closes, but for the wait for the thread pool: it takes a new
+            # thread, which Python 3.12.0 and 3.12.1 cannot start any more at this time.
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
 
 _lock = threading.Lock()

@@ -97,10 +97,11 @@ async def wait_for_ever():
         ended.set()
 
 async def held_open():
+    await asyncio.to_thread(int)
     try:
         yield 1
     finally:
-        print("closed at exit")
+        await asyncio.to_thread(print, "closed at exit")  # thread pools still work then
 
 async def open_it(generator):
     return await anext(generator)
