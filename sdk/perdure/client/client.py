@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from functools import partial
 from typing import (
     TYPE_CHECKING,
@@ -48,7 +49,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_UNSET: Final = object()
+
+class _Unset(Enum):
+    """Tells "no input given" from an input of None."""
+
+    UNSET = "unset"
+
+
+_UNSET: Final = _Unset.UNSET
 
 
 class StartKeywords(TypedDict, total=False):
