@@ -24,6 +24,8 @@ def load_services(target: str, default_service: str) -> list[Service]:
         UsageError: there is no such module or name, it cannot be imported, or it defines nothing.
         InvalidArgumentError: two definitions of one name meet in a service.
     """
+    from inspect import getattr_static
+
     from perdure.definition import Definition
     from perdure.registry import REGISTRY, collect_services
     from perdure.service import Service
@@ -32,11 +34,11 @@ def load_services(target: str, default_service: str) -> list[Service]:
     module = _import(where)
     found = [_attribute(module, name)] if name else list(vars(module).values())
     services = [each for each in found if isinstance(each, Service)]
-    definitions = [
-        each.definition
-        for each in found
-        if not isinstance(each, type) and isinstance(getattr(each, "definition", None), Definition)
-    ]
+    # Statically: a module may hold proxies (`perdure.ctx`) that refuse to be asked.
+    held = (
+        getattr_static(each, "definition", None) for each in found if not isinstance(each, type)
+    )
+    definitions = [each for each in held if isinstance(each, Definition)]
     services += collect_services(definitions, default_service)
     if name:
         for definition in definitions:
