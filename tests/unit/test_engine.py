@@ -27,6 +27,7 @@ from perdure_runtime.core.entries import (
     CancelRequested,
     ExecutionCreated,
     ExecutionEnded,
+    Recorded,
     StartOptions,
     StepCompleted,
     Target,
@@ -201,7 +202,9 @@ async def test_a_reconnected_worker_keeps_its_execution_and_learns_what_it_misse
     back = ScriptedWorker(engine).hello(FLOW, cached=(cached,))
     adopted = await back.hear(Adopt)
     assert adopted.old_epoch == activation.epoch
-    assert [i.first_index for i in adopted.items if isinstance(i, Ack)] == [3]
+    assert [(i.index, i.entry) for i in adopted.items if isinstance(i, Recorded)] == [
+        (3, step("0:2"))
+    ]
     back.say(Append(adopted.epoch, 1, 3, (step("0:2"), step("0:3"))))
     news = await back.hear(Entries)
     assert isinstance(news.items[0], Ack)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -48,7 +49,11 @@ from perdure_runtime.core.requests.wake import outcome_of
 from perdure_runtime.storage import Filter, RequestRow
 from perdure_runtime.wire.v1.entries import decode_entry
 
-MAX_PAGE = 1_000
+MAX_PAGE: Final = 1_000
+MAX_PRIORITY: Final = 2**31 - 1
+
+Name = tuple[str, str]  # of a request: namespace, request id
+T = TypeVar("T")
 
 
 class Clients:
@@ -57,6 +62,7 @@ class Clients:
     def __init__(self, shard: Shard, describer: Describer) -> None:
         self._shard = shard
         self._describer = describer
+        self._running: dict[Name, asyncio.Future[Any]] = {}
 
     async def start(self, request: StartRequest) -> StartReply:
         """Start an execution or attach to it.
@@ -65,15 +71,17 @@ class Clients:
             InvalidArgumentError, AlreadyExistsError, OverloadedError
         """
         self._check_start(request)
-        remembered = request.id_policy is IdPolicy.REJECT
-        if remembered and (found := await self._find(request.namespace, request.request_id)):
-            return msgspec.msgpack.decode(found, type=StartReply)
-        reply: StartReply = await self._ask(
-            ExecutionKey(request.namespace, request.id),
-            lambda execution: self._start(execution, request),
-            (request.namespace, request.request_id) if remembered else None,
-        )
-        return reply
+        key = ExecutionKey(request.namespace, request.id)
+        if request.id_policy is not IdPolicy.REJECT:
+            attached: StartReply = await self._ask(key, partial(self._start, request))
+            return attached
+        name = (request.namespace, request.request_id)
+
+        async def start() -> StartReply:
+            reply: StartReply = await self._ask(key, partial(self._start, request), name)
+            return reply
+
+        return await self._once(name, StartReply, start)
 
     async def start_batch(self, batch: list[StartRequest]) -> list[StartReply | PerdureError]:
         """Several starts in one commit; each has its own answer."""
@@ -98,14 +106,17 @@ class Clients:
             check_name("metadata key", key)
             if len(value) > MAX_NAME_CHARS:
                 raise InvalidArgumentError(f"metadata {key!r} is longer than {MAX_NAME_CHARS}")
-        if self._shard.committer.congested:
-            self._shard.stats.overloads += 1
+        if abs(request.options.priority) > MAX_PRIORITY:
+            raise InvalidArgumentError(f"the priority is beyond {MAX_PRIORITY}")
+        shard = self._shard
+        if shard.committer.congested or shard.loader.waiting >= shard.config.max_queued_starts:
+            shard.stats.overloads += 1
             raise OverloadedError(
                 "the coordinator has more to write than its bound allows; retry later",
                 retry_after=0.2,
             )
 
-    def _start(self, execution: Execution | None, request: StartRequest) -> StartReply:
+    def _start(self, request: StartRequest, execution: Execution | None) -> StartReply:
         shard = self._shard
         shard.stats.requests += 1
         if execution is not None:
@@ -131,9 +142,11 @@ class Clients:
             NotFoundError: no such execution.
         """
         key = self._key(namespace, id)
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Outcome] = self._shard.future()
 
         def look(execution: Execution | None) -> None:
+            if future.done():
+                return
             if execution is None:
                 self._shard.reply(future, _not_found(key))
             elif execution.ended is not None and is_end(execution.row.status):
@@ -187,7 +200,7 @@ class Clients:
 
     async def history(
         self, namespace: str, id: str, from_index: int = 0, follow: bool = False
-    ) -> AsyncIterator[Recorded]:
+    ) -> AsyncGenerator[Recorded, None]:
         """The journal in index order; with `follow`, also what comes until the execution ends.
 
         Raises:
@@ -234,20 +247,24 @@ class Clients:
         check_name("request id", request.request_id)
         if len(request.reason) > MAX_REASON_CHARS:
             raise InvalidArgumentError(f"the reason is longer than {MAX_REASON_CHARS} characters")
-        if found := await self._find(request.namespace, request.request_id):
-            return msgspec.msgpack.decode(found, type=ControlReply)
-        results = await asyncio.gather(*(self._control(request, id) for id in request.ids))
-        reply = ControlReply(tuple(results))
-        self._remember(request.namespace, request.request_id, reply)
-        await self._shard.committer.flushed()
-        return reply
+        name = (request.namespace, request.request_id)
+
+        async def control() -> ControlReply:
+            results = await asyncio.gather(*(self._control(request, id) for id in request.ids))
+            reply = ControlReply(tuple(results))
+            self._remember(name, reply)
+            await self._shard.committer.flushed()
+            return reply
+
+        return await self._once(name, ControlReply, control)
 
     async def _control(self, request: ControlRequest, id: str) -> ControlResult:
         try:
             key = self._key(request.namespace, id)
-            effect = await self._ask(key, lambda execution: self._operate(execution, key, request))
             if request.operation is ControlOperation.DELETE:
                 await self._delete(key)
+                return ControlResult(id, True)
+            effect = await self._ask(key, lambda execution: self._operate(execution, key, request))
             return ControlResult(id, bool(effect))
         except (NotFoundError, InvalidTransitionError, InvalidArgumentError) as error:
             return ControlResult(id, False, type(error).__name__, str(error))
@@ -271,30 +288,40 @@ class Clients:
                 decision = requests.pause(execution, request.reason, now_ms)
             case ControlOperation.RESUME:
                 decision = requests.resume(execution, now_ms)
-            case ControlOperation.DELETE:
-                if not is_end(execution.row.status):
-                    raise InvalidTransitionError(
-                        f"execution {key.id!r} is {execution.row.status.value}: "
-                        "only a finished one can be deleted"
-                    )
-                return True
+            case _:
+                raise InvalidArgumentError(f"unknown operation {request.operation!r}")
         self._shard.decided(execution, decision)
         return bool(decision.reply)
 
     async def _delete(self, key: ExecutionKey) -> None:
-        await self._shard.committer.flushed()
-        self._shard.executions.pop(key, None)
-        self._shard.fresh.pop(key, None)
-        await self._shard.store.delete([key])
+        shard = self._shard
+        await self._ask(key, lambda execution: self._take_out(execution, key))
+        try:
+            await shard.committer.flushed()
+            await shard.store.delete([key])
+        finally:
+            shard.loader.let_go(key)
+
+    def _take_out(self, execution: Execution | None, key: ExecutionKey) -> None:
+        """Out of the memory it goes; whoever asks for it waits until it is gone from the disk."""
+        if execution is None:
+            raise _not_found(key)
+        if not is_end(execution.row.status):
+            raise InvalidTransitionError(
+                f"execution {key.id!r} is {execution.row.status.value}: "
+                "only a finished one can be deleted"
+            )
+        self._shard.drop(key)
+        self._shard.loader.hold(key)
 
     async def _ask(
         self,
         key: ExecutionKey,
         action: Callable[[Execution | None], Any],
-        request: tuple[str, str] | None = None,
+        name: Name | None = None,
     ) -> Any:
         """Run an action on an execution and answer with what it returned or raised."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future = self._shard.future()
 
         def run(execution: Execution | None) -> None:
             try:
@@ -302,21 +329,34 @@ class Clients:
             except PerdureError as error:
                 self._shard.reply(future, error)
                 return
-            if request is not None:
-                self._remember(*request, value)
+            if name is not None:
+                self._remember(name, value)
             self._shard.reply(future, value)
 
         self._shard.submit(key, run)
         return await future
 
-    async def _find(self, namespace: str, request_id: str) -> bytes | None:
-        row = await self._shard.store.find_request(namespace, request_id)
-        return row.reply if row is not None else None
+    async def _once(self, name: Name, kind: type[T], carry_out: Callable[[], Awaitable[T]]) -> T:
+        """Carry out a request, or answer as it was answered before; also while that goes on."""
+        running = self._running.get(name)
+        if running is not None:
+            await asyncio.wait([running])
+        found = await self._shard.store.find_request(*name)
+        if found is not None:
+            return msgspec.msgpack.decode(found.reply, type=kind)
+        if name in self._running:
+            return await self._once(name, kind, carry_out)
+        self._running[name] = future = asyncio.get_running_loop().create_future()
+        try:
+            return await carry_out()
+        finally:
+            del self._running[name]
+            future.set_result(None)
 
-    def _remember(self, namespace: str, request_id: str, reply: object) -> None:
+    def _remember(self, name: Name, reply: object) -> None:
         expires_ms = self._shard.clock.now_ms() + self._shard.config.request_memory_ms
-        row = RequestRow(namespace, request_id, msgspec.msgpack.encode(reply), expires_ms)
-        self._shard.pending.batch.requests.append(row)
+        row = RequestRow(*name, msgspec.msgpack.encode(reply), expires_ms)
+        self._shard.pending.request(row)
 
     def _key(self, namespace: str, id: str) -> ExecutionKey:
         check_name("namespace", namespace)

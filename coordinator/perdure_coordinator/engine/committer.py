@@ -29,7 +29,7 @@ class Committer:
         *,
         before: Callable[[], None],
         release: Callable[[Pending], None],
-        failed: Callable[[Pending, BaseException], None],
+        failed: Callable[[BaseException], None],
     ) -> None:
         self._store = store
         self._shard_epoch = shard_epoch
@@ -48,6 +48,7 @@ class Committer:
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._error: BaseException | None = None
 
     def start(self) -> None:
         """Begin committing."""
@@ -72,7 +73,13 @@ class Committer:
         await self._room.wait()
 
     async def flushed(self) -> None:
-        """Wait until everything decided so far is on disk."""
+        """Wait until everything decided so far is on disk.
+
+        Raises:
+            the error that ended this committer.
+        """
+        if self._error is not None:
+            raise self._error
         serial = self.pending.serial if not self.pending.empty else self.pending.serial - 1
         if serial <= self.committed:
             return
@@ -90,7 +97,28 @@ class Committer:
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
 
+    async def abandon(self, error: BaseException) -> None:
+        """Stop without writing; who waits for a commit gets the error. Nothing follows."""
+        self._error = error
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        flushes, self._flushes = self._flushes, []
+        for _, future in flushes:
+            if not future.done():
+                future.set_exception(error)
+        self._room.set()
+
     async def _run(self) -> None:
+        try:
+            await self._commit_all()
+        except Exception as error:
+            # The memory is ahead of the disk: what was decided is dropped, nothing more is written.
+            self._error = error
+            self._failed(error)
+
+    async def _commit_all(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -98,15 +126,10 @@ class Committer:
             pending = self.pending
             if not pending.empty:
                 self.pending = Pending(self._shard_epoch, pending.serial + 1)
-                try:
-                    await self._write(pending)
-                except Exception as error:
-                    self._flush(pending.serial, error)
-                    self._failed(pending, error)
-                    continue
+                await self._write(pending)
                 self.committed = pending.serial
                 self._release(pending)
-                self._flush(pending.serial, None)
+                self._flush(pending.serial)
                 if not self.pending.empty:
                     self._wake.set()
             if self._stopping and self.pending.empty:
@@ -128,13 +151,10 @@ class Committer:
         self._stats.commits += 1
         self._stats.entries += len(batch.entries)
 
-    def _flush(self, serial: int, error: BaseException | None) -> None:
+    def _flush(self, serial: int) -> None:
         waiting, self._flushes = self._flushes, []
         for upto, future in waiting:
-            if upto > serial and error is None:
+            if upto > serial:
                 self._flushes.append((upto, future))
             elif not future.done():
-                if error is None:
-                    future.set_result(None)
-                else:
-                    future.set_exception(error)
+                future.set_result(None)

@@ -11,7 +11,7 @@ from perdure_coordinator.engine.workers import Workers
 from perdure_runtime.core.client import Description, MethodInfo, WorkerInfo
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey
-from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.core.messages import Progress
 from perdure_runtime.core.rows import ExecutionRow
 
@@ -91,6 +91,8 @@ class Describer:
     def _waiting_for(self, execution: Execution) -> list[str]:
         if execution.row.status is Status.QUEUED:
             return self._waiting_for_worker(execution.key, execution.row)
+        if is_end(execution.row.status):
+            return []
         calls = [f"call {call.target} ({call.child.id})" for call in execution.calls.values()]
         timers = [f"timer {path}" for path in execution.timers]
         return (calls + timers)[:100]

@@ -1,7 +1,12 @@
 """The engine of one coordinator: what services and the embedded link call.
 
-It joins the parts and owns their life: open (acquire, recover, start), tick, stop. Every method is
-called on the coordinator's loop.
+It joins the parts and owns their life: open (acquire, recover, start), tick, reload, stop. Every
+method is called on the coordinator's loop.
+
+A commit that the store refuses because it is full leaves the memory ahead of the disk. The engine
+then drops everything it has in memory, closes the sessions, and begins anew from the disk as a new
+owner, as often as it takes: nothing that was answered is lost, what was not is refused. Any other
+failed commit ends the process (`on_fatal`): what is on disk is unknown, or not ours any more.
 """
 
 from __future__ import annotations
@@ -12,60 +17,72 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
-from difflib import get_close_matches
-from functools import partial
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine.clients import Clients
 from perdure_coordinator.engine.describe import Describer
 from perdure_coordinator.engine.dispatcher import Dispatcher
-from perdure_coordinator.engine.pending import Pending
+from perdure_coordinator.engine.methods import refuse_unknown_methods
 from perdure_coordinator.engine.recovery import recover
 from perdure_coordinator.engine.sessions import SessionPort
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.stats import Stats
 from perdure_coordinator.engine.workers import Workers
-from perdure_runtime.core.effects import Decision
-from perdure_runtime.core.entries import ExecutionEnded
-from perdure_runtime.core.errors import CoordinatorUnavailableError
-from perdure_runtime.core.execution import Execution
-from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.client import (
+    ControlReply,
+    ControlRequest,
+    Description,
+    ListReply,
+    ListRequest,
+    MethodInfo,
+    Outcome,
+    StartReply,
+    StartRequest,
+    WorkerInfo,
+)
+from perdure_runtime.core.entries import Recorded
+from perdure_runtime.core.errors import (
+    CoordinatorUnavailableError,
+    OverloadedError,
+    PerdureError,
+    ProtocolError,
+)
 from perdure_runtime.core.messages import DrainCoordinator, Hello, WorkerMessage
-from perdure_runtime.core.payload import Failure, FailureCode
-from perdure_runtime.core.requests.wake import end
-from perdure_runtime.storage import Store
+from perdure_runtime.core.payload import Payload
+from perdure_runtime.storage import Store, StoreFull
 
 _LOG = logging.getLogger("perdure.coordinator")
 TICK_S = 0.5
 HOUSEKEEPING_TICKS = 4
+EXPIRY_TICKS = 1_000
+
+
+class Reloading(OverloadedError):
+    """The store was full: what was under way is dropped, and nothing of it was written."""
 
 
 class Engine:
-    """A running coordinator without its servers."""
+    """A running coordinator without its servers. Made by `open`."""
 
     def __init__(
-        self, shard: Shard, workers: Workers, on_fatal: Callable[[BaseException], None]
+        self, store: Store, config: Config, on_fatal: Callable[[BaseException], None]
     ) -> None:
-        self._shard = shard
-        self._workers = workers
+        self._store = store
+        self._config = config
+        self._owner = config.owner or f"{platform.node()}:{os.getpid()}"
         self._on_fatal = on_fatal
-        self._describer = Describer(shard, workers)
-        self._clients = Clients(shard, self._describer)
+        self._stats = Stats()
+        self._shard: Shard
+        self._workers: Workers
+        self._describer: Describer
+        self._clients: Clients
+        self._ready = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
+        self._reloader: asyncio.Task[None] | None = None
         self._ticks = 0
+        self._broken: BaseException | None = None  # what broke the current shard
         self.failure: BaseException | None = None
-        clients = self._clients
-        self.start = clients.start
-        self.start_batch = clients.start_batch
-        self.wait = clients.wait
-        self.describe = clients.describe
-        self.list = clients.list
-        self.history = clients.history
-        self.read_state = clients.read_state
-        self.control = clients.control
-        self.list_workers = self._describer.workers
-        self.list_methods = self._describer.methods
 
     @classmethod
     async def open(
@@ -80,25 +97,21 @@ class Engine:
             on_fatal: called when what is on disk is unknown or another owner took over; the
                 process must end (architecture, section 3). Ends it by default.
         """
-        config = config or Config()
-        owner = config.owner or f"{platform.node()}:{os.getpid()}"
-        ownership = await store.acquire(owner)
-        failed: list[Callable[[Pending, BaseException], None]] = []
-        shard = Shard(store, config, ownership, lambda p, e: failed[0](p, e))
-        workers = Workers(shard, owner)
-        shard.dispatcher = Dispatcher(shard.sessions, workers.grant)
-        engine = cls(shard, workers, on_fatal)
-        failed.append(engine._commit_failed)
-        shard.committer.start()
-        await recover(shard, workers)
-        shard.timers.start()
+        engine = cls(store, config or Config(), on_fatal)
+        await engine._begin()
         engine._ticker = asyncio.get_running_loop().create_task(engine._tick(), name="perdure-tick")
         return engine
 
     # --- workers -------------------------------------------------------------------------------
 
     def connect(self, port: SessionPort, hello: Hello) -> str:
-        """A worker's stream began with this Hello; returns the session's id."""
+        """A worker's stream began with this Hello; returns the session's id.
+
+        Raises:
+            CoordinatorUnavailableError: the engine reloads or has stopped; connect again.
+        """
+        if not self._ready.is_set():
+            raise CoordinatorUnavailableError("the coordinator is not ready; connect again")
         return self._workers.connect(port, hello)
 
     def receive(self, session_id: str, messages: Sequence[WorkerMessage]) -> None:
@@ -107,6 +120,8 @@ class Engine:
         Raises:
             ProtocolError: the session is over; its stream must end.
         """
+        if not self._ready.is_set():
+            raise ProtocolError("this session is over; connect again")
         self._workers.receive(session_id, messages)
 
     def heartbeat(self, session_id: str) -> None:
@@ -117,14 +132,83 @@ class Engine:
 
     def disconnect(self, session_id: str) -> None:
         """A worker's stream broke."""
-        self._workers.disconnect(session_id)
+        if self._ready.is_set():
+            self._workers.disconnect(session_id)
+
+    def list_workers(self, namespace: str) -> list[WorkerInfo]:
+        """The connected workers of a namespace."""
+        return self._describer.workers(namespace)
+
+    def list_methods(self, namespace: str) -> list[MethodInfo]:
+        """Every method that was ever registered, with how many workers offer it now."""
+        return self._describer.methods(namespace)
+
+    # --- clients: see `Clients` ----------------------------------------------------------------
+
+    async def start(self, request: StartRequest) -> StartReply:
+        """Start an execution or attach to it."""
+        return await self._asking().start(request)
+
+    async def start_batch(self, batch: list[StartRequest]) -> list[StartReply | PerdureError]:
+        """Several starts in one commit; each has its own answer."""
+        return await self._asking().start_batch(batch)
+
+    async def wait(self, namespace: str, id: str) -> Outcome:
+        """The outcome, as soon as there is one; a reload only delays it."""
+        while True:
+            try:
+                return await self._asking().wait(namespace, id)
+            except Reloading:
+                await self._ready.wait()
+
+    async def describe(self, namespace: str, id: str) -> Description:
+        """What is known of an execution now."""
+        return await self._asking().describe(namespace, id)
+
+    async def list(self, request: ListRequest) -> ListReply:
+        """A page of executions, newest first."""
+        return await self._asking().list(request)
+
+    async def history(
+        self, namespace: str, id: str, from_index: int = 0, follow: bool = False
+    ) -> AsyncGenerator[Recorded, None]:
+        """The journal in index order; with `follow`, also what comes until the execution ends."""
+        index = max(0, from_index)
+        while True:
+            try:
+                async with contextlib.aclosing(
+                    self._asking().history(namespace, id, index, follow)
+                ) as journal:
+                    async for recorded in journal:
+                        yield recorded
+                        index = recorded.index + 1
+                return
+            except Reloading:
+                await self._ready.wait()
+
+    async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
+        """`ctx.state` as it is on disk."""
+        return await self._asking().read_state(namespace, id)
+
+    async def control(self, request: ControlRequest) -> ControlReply:
+        """Cancel, retry, pause, resume or delete; one result per id."""
+        return await self._asking().control(request)
+
+    def _asking(self) -> Clients:
+        if self.failure is not None:
+            raise _unavailable(self.failure)
+        if self._ready.is_set():
+            return self._clients
+        if self._reloader is not None:
+            raise Reloading("the store is full: the coordinator refuses work until it has room")
+        raise CoordinatorUnavailableError("the coordinator stopped; the execution goes on later")
 
     # --- pressure and state --------------------------------------------------------------------
 
     @property
     def stats(self) -> Stats:
         """Counters since the start."""
-        return self._shard.stats
+        return self._stats
 
     @property
     def congested(self) -> bool:
@@ -151,76 +235,118 @@ class Engine:
             return
         ticker, self._ticker = self._ticker, None
         ticker.cancel()
-        for session in self._shard.sessions.by_id.values():
-            session.port.send([DrainCoordinator()])
-        await self._shard.timers.stop()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
-                await self._shard.committer.flushed()
-        await self._workers.stop()
-        await self._shard.loader.stop()
-        await self._shard.committer.stop()
-        for session in list(self._shard.sessions.by_id.values()):
-            session.port.close("the coordinator stops")
+        if self._reloader is not None:
+            self._reloader.cancel()
+            await asyncio.gather(self._reloader, return_exceptions=True)
+            self._reloader = None
+        shard, was_ready = self._shard, self._ready.is_set()
+        self._ready.clear()
+        for session in shard.sessions.by_id.values():
+            shard.send(session, [DrainCoordinator()])
+        if was_ready:
+            await shard.timers.stop()
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(grace_s):
+                    await shard.committer.flushed()
+            await self._workers.stop()
+            await shard.loader.stop()
+            await shard.committer.stop()
         error = CoordinatorUnavailableError("the coordinator stopped; the execution goes on later")
-        for futures in self._shard.waiters.values():
-            for future in futures:
-                if not future.done():
-                    future.set_exception(error)
-        await self._shard.store.close()
+        await self._drop(shard, error, "the coordinator stops")
+        self._wake_waiting()
+        await self._store.close()
+
+    async def _begin(self) -> None:
+        """Own the store and take up what is on disk."""
+        ownership = await self._store.acquire(self._owner)
+        shard = Shard(
+            self._store,
+            self._config,
+            ownership,
+            self._stats,
+            lambda error: self._failed(shard, error),
+        )
+        workers = Workers(shard, self._owner)
+        shard.dispatcher = Dispatcher(shard.sessions, workers.grant)
+        self._shard, self._workers, self._broken = shard, workers, None
+        self._describer = Describer(shard, workers)
+        self._clients = Clients(shard, self._describer)
+        shard.committer.start()
+        await recover(shard, workers)
+        if self._broken is not None:
+            raise self._broken
+        shard.timers.start()
+        self._ready.set()
+
+    def _failed(self, shard: Shard, error: BaseException) -> None:
+        """Something of this shard broke: go on from the disk, or end."""
+        if shard is not self._shard or self._broken is not None:
+            return
+        self._broken = error
+        if self._ready.is_set() and isinstance(error, StoreFull):
+            self._ready.clear()
+            _LOG.error("the store is full, the coordinator reloads: %s", error)
+            loop = asyncio.get_running_loop()
+            self._reloader = loop.create_task(self._reload(error), name="perdure-reload")
+        elif self._ready.is_set():
+            self._end(error)
+
+    def _end(self, error: BaseException) -> None:
+        self.failure = error
+        self._wake_waiting()
+        _LOG.critical("the coordinator ends: %s: %s", type(error).__name__, error)
+        loop = asyncio.get_running_loop()
+        dropping = self._drop(self._shard, _unavailable(error), "the coordinator ends")
+        self._reloader = loop.create_task(dropping, name="perdure-end")
+        self._on_fatal(error)
+
+    async def _reload(self, error: BaseException) -> None:
+        """Begin anew from the disk, as soon as the store has room again."""
+        refused = Reloading(f"nothing was written: {error}")
+        await self._drop(self._shard, refused, "the coordinator reloads; connect again")
+        while True:
+            try:
+                await self._begin()
+            except StoreFull:
+                await self._drop(self._shard, refused, "the coordinator reloads; connect again")
+                await asyncio.sleep(self._config.reload_ms / 1000)
+            except Exception as fatal:
+                self._end(fatal)
+                return
+            else:
+                self._stats.reloads += 1
+                self._reloader = None
+                return
+
+    def _wake_waiting(self) -> None:
+        """Not ready, and not to become so: whoever waits for it looks again and sees why."""
+        self._ready.set()
+        self._ready.clear()
+
+    async def _drop(self, shard: Shard, error: PerdureError, reason: str) -> None:
+        await self._workers.stop()
+        await shard.abandon(error)
+        for session in list(shard.sessions.by_id.values()):
+            session.port.close(reason)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            if not self._ready.is_set():
+                continue
             try:
                 self._ticks += 1
                 if not self.congested:
                     self._workers.expire(time.monotonic())
-                self._refuse_unknown_methods()
+                refuse_unknown_methods(self._shard, self._workers)
                 self._shard.committer.kick()
                 if self._ticks % HOUSEKEEPING_TICKS == 0:
-                    await self._shard.store.checkpoint()
-                if self._ticks % 1000 == 0:
-                    await self._shard.store.expire_requests(self._shard.clock.now_ms())
+                    await self._store.checkpoint()
+                if self._ticks % EXPIRY_TICKS == 0:
+                    await self._store.expire_requests(self._shard.clock.now_ms())
             except Exception:
                 _LOG.exception("housekeeping failed; it is tried again")
 
-    def _refuse_unknown_methods(self) -> None:
-        """A method that a live, unchanged service never registered does not exist (section 5)."""
-        now_s, lease_s = time.monotonic(), self._shard.config.lease_ms / 1000
-        for (namespace, service, method), keys in list(self._shard.dispatcher.waiting()):
-            if (namespace, service, method) in self._workers.catalog:
-                continue
-            changed_s = self._shard.sessions.changed_s.get((namespace, service))
-            served = self._shard.sessions.serving(namespace, service)
-            if not served or changed_s is None or now_s - changed_s < lease_s:
-                continue
-            known = sorted(m for n, s, m in self._workers.catalog if (n, s) == (namespace, service))
-            nearest = get_close_matches(method, known, 1)
-            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-            message = (
-                f"service {service!r} has no method {method!r} (known: {', '.join(known)}){hint}"
-            )
-            for key in keys:
-                self._shard.submit(key, partial(self._refuse, message))
 
-    def _refuse(self, message: str, execution: Execution | None) -> None:
-        if execution is None or execution.row.status is not Status.QUEUED:
-            return
-        failure = Failure(
-            "MethodNotFoundError", message, FailureCode.METHOD_NOT_FOUND, retryable=False
-        )
-        decision = Decision()
-        ended = ExecutionEnded(Status.FAILED, None, failure)
-        end(execution, decision, ended, self._shard.clock.now_ms())
-        self._shard.decided(execution, decision)
-
-    def _commit_failed(self, pending: Pending, error: BaseException) -> None:
-        """What is in memory is ahead of the disk: this owner ends, its successor reads the disk."""
-        self.failure = error
-        _LOG.critical("commit failed, the coordinator ends: %s: %s", type(error).__name__, error)
-        refused = CoordinatorUnavailableError(f"the coordinator could not write: {error}")
-        for future, _ in pending.replies:
-            if not future.done():
-                future.set_exception(refused)
-        self._on_fatal(error)
+def _unavailable(error: BaseException) -> CoordinatorUnavailableError:
+    return CoordinatorUnavailableError(f"the coordinator could not go on: {error}")

@@ -8,6 +8,7 @@ import msgspec
 
 from perdure_runtime.core.effects import CancelChild, CompleteCall, StartChild
 from perdure_runtime.core.errors import DataLossError
+from perdure_runtime.core.ids import ExecutionKey
 
 Letter = StartChild | CancelChild | CompleteCall
 
@@ -35,3 +36,14 @@ def decode_letter(body: bytes) -> Letter:
         raise DataLossError(f"outbox row of unknown kind {body[:1]!r}")
     letter: Letter = msgspec.msgpack.decode(body[1:], type=kind)
     return letter
+
+
+def destination(letter: Letter) -> ExecutionKey:
+    """The execution that a letter is for."""
+    match letter:
+        case StartChild():
+            return ExecutionKey(letter.parent.key.namespace, letter.call.child_id)
+        case CancelChild():
+            return letter.child
+        case CompleteCall():
+            return letter.parent.key

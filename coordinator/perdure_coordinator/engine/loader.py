@@ -38,18 +38,35 @@ class Loader:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="perdure-loader")
 
-    def reset(self) -> None:
-        """Drop what waits (the engine reloads)."""
-        self._waiting.clear()
-        self._next.clear()
+    def hold(self, key: ExecutionKey) -> None:
+        """From now on, who asks for this execution waits for `let_go`. It is not in memory."""
+        self._waiting[key] = []
+
+    def let_go(self, key: ExecutionKey) -> None:
+        """Load what was held, if anybody asked."""
+        actions = self._waiting.pop(key, [])
+        for action in actions:
+            self.load(key, action)
+
+    @property
+    def waiting(self) -> int:
+        """How many executions are being loaded."""
+        return len(self._waiting)
 
     async def stop(self) -> None:
         """Stop; tolerates never started and twice."""
-        if self._task is not None:
+        if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
 
     async def _run(self) -> None:
+        try:
+            await self._load_all()
+        except Exception as error:
+            self._shard.fail(error)
+
+    async def _load_all(self) -> None:
         while self._next:
             keys, self._next = self._next, []
             rows = await self._shard.store.load_rows(keys)
@@ -65,12 +82,14 @@ class Loader:
 
     def _arrived(self, key: ExecutionKey, loaded: Execution | None) -> None:
         actions = self._waiting.pop(key, [])
-        execution = self._shard.executions.get(key)
-        if execution is None and loaded is not None:
-            execution = self._shard.executions[key] = loaded
+        executions = self._shard.executions
+        if loaded is not None:
+            executions.setdefault(key, loaded)
         for action in actions:
-            # An earlier action may have created it.
-            action(execution or self._shard.executions.get(key))
+            if key in self._waiting:  # an earlier action took it out to delete it
+                self._waiting[key].append(action)
+            else:
+                action(executions.get(key))  # an earlier action may have created it
 
 
 def fold(stored: StoredExecution) -> Execution:

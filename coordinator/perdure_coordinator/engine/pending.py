@@ -16,7 +16,7 @@ from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.messages import Ack, CoordinatorMessage, Entries
 from perdure_runtime.core.rows import ExecutionRow, Timer, TimerKey
-from perdure_runtime.storage import StoredEntry, WriteBatch
+from perdure_runtime.storage import OutboxRow, RequestRow, StoredEntry, WriteBatch
 
 
 class Pending:
@@ -31,6 +31,7 @@ class Pending:
         self.replies: list[tuple[asyncio.Future[Any], Any]] = []
         self.after: list[Callable[[], None]] = []
         self.written: set[ExecutionKey] = set()
+        self._letters: dict[int, OutboxRow] = {}
         self._timers_of: dict[ExecutionKey, list[TimerKey]] = {}
 
     def entry(self, stored: StoredEntry) -> None:
@@ -60,6 +61,22 @@ class Pending:
             self.batch.timers_set.pop(timer, None)
         self.batch.timers_all_cleared.append(key)
 
+    def letter(self, row: OutboxRow) -> None:
+        """A letter for an execution that is not in memory."""
+        self._letters[row.id] = row
+        self.size_bytes += len(row.body) + 64
+
+    def delivered(self, outbox_id: int) -> None:
+        """A letter that this batch applies. One that it was to write too is never written: stores
+        remove before they add."""
+        if self._letters.pop(outbox_id, None) is None:
+            self.batch.outbox_removed.append(outbox_id)
+
+    def request(self, row: RequestRow) -> None:
+        """A request that was carried out, with its answer."""
+        self.batch.requests.append(row)
+        self.size_bytes += len(row.reply) + 64
+
     def message(self, session_id: str, message: CoordinatorMessage) -> None:
         """A message for a worker, held until the commit."""
         self.messages.setdefault(session_id, []).append(message)
@@ -87,7 +104,7 @@ class Pending:
             or batch.timers_set
             or batch.timers_cleared
             or batch.timers_all_cleared
-            or batch.outbox_added
+            or self._letters
             or batch.outbox_removed
             or batch.requests
             or batch.catalog
@@ -96,6 +113,7 @@ class Pending:
     def seal(self, clock_ms: int) -> WriteBatch:
         """The batch as it is now: rows are copied, the live ones may change while it is written."""
         self.batch.clock_ms = clock_ms
+        self.batch.outbox_added = list(self._letters.values())
         self.batch.rows = {key: replace(row) for key, row in self.batch.rows.items()}
         return self.batch
 

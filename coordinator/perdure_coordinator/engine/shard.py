@@ -9,7 +9,9 @@ load (see ARCHITECTURE.md: nothing is lost between two executions).
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,28 +20,28 @@ from perdure_coordinator.config import Config
 from perdure_coordinator.engine.clock import Clock
 from perdure_coordinator.engine.committer import Committer
 from perdure_coordinator.engine.dispatcher import Dispatcher
-from perdure_coordinator.engine.letters import Letter, decode_letter, encode_letter
+from perdure_coordinator.engine.letters import Letter
 from perdure_coordinator.engine.loader import Loader
+from perdure_coordinator.engine.mail import Mail
 from perdure_coordinator.engine.pending import Pending
-from perdure_coordinator.engine.sessions import Sessions
+from perdure_coordinator.engine.sessions import Session, Sessions
 from perdure_coordinator.engine.stats import Stats
 from perdure_coordinator.engine.timers import Timers
 from perdure_runtime.core import effects as fx
 from perdure_runtime.core import requests
-from perdure_runtime.core.client import IdPolicy, Outcome
-from perdure_runtime.core.entries import Recorded, StartOptions
-from perdure_runtime.core.errors import AlreadyExistsError
+from perdure_runtime.core.client import Outcome
+from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.execution import Execution, apply
-from perdure_runtime.core.ids import ExecutionKey, next_chain, shard_of
+from perdure_runtime.core.ids import ExecutionKey, next_chain
 from perdure_runtime.core.lifecycle import Status, is_end
-from perdure_runtime.core.limits import RESERVED_ID_PREFIX
-from perdure_runtime.core.messages import CoordinatorMessage, Entries, Evict
-from perdure_runtime.core.payload import Failure, FailureCode
+from perdure_runtime.core.messages import Ack, CoordinatorMessage, Entries, Evict
 from perdure_runtime.core.requests.wake import outcome_of
 from perdure_runtime.core.rows import Timer, TimerKey, TimerKind
 from perdure_runtime.failpoints import failpoint
-from perdure_runtime.storage import OutboxRow, Ownership, Store, StoredEntry
+from perdure_runtime.storage import Ownership, Store, StoredEntry
 from perdure_runtime.wire.v1.entries import encode_entry
+
+_LOG = logging.getLogger("perdure.coordinator")
 
 Action = Callable[[Execution | None], None]
 
@@ -52,24 +54,29 @@ class Shard:
         store: Store,
         config: Config,
         ownership: Ownership,
-        failed: Callable[[Pending, BaseException], None],
+        stats: Stats,
+        fail: Callable[[BaseException], None],
     ) -> None:
         self.store = store
         self.config = config
         self.epoch = ownership.epoch
         self.clock = Clock(ownership.clock_ms)
-        self.stats = Stats()
+        self.stats = stats
+        self.fail = fail  # what is in memory cannot be relied on any more
         self.sessions = Sessions()
         self.executions: dict[ExecutionKey, Execution] = {}
         self.fresh: dict[ExecutionKey, list[Recorded]] = {}
         self.touched: dict[ExecutionKey, int] = {}  # serial of the last batch with the execution
         self.waiters: dict[ExecutionKey, list[asyncio.Future[Outcome]]] = {}
         self.followers: dict[ExecutionKey, list[asyncio.Event]] = {}
-        self.attached: dict[ExecutionKey, list[tuple[fx.StartChild, int]]] = {}
         self.paging: dict[int, list[CoordinatorMessage]] = {}  # epochs whose journal is being sent
         self.release_slot: Callable[[Execution], None] = lambda execution: None
+        self._asked: set[asyncio.Future[Any]] = set()
+        self._finished: deque[ExecutionKey] = deque()
+        self._forget_above = config.max_resident
         self.loader = Loader(self)
-        self.timers = Timers(store, self.clock, config.timer_horizon_ms, self._timers_due)
+        self.mail = Mail(self, ownership.next_outbox_id)
+        self.timers = Timers(store, self.clock, config.timer_horizon_ms, self._timers_due, fail)
         self.dispatcher: Dispatcher
         self.committer = Committer(
             store,
@@ -79,9 +86,8 @@ class Shard:
             config.pending_limit_bytes,
             before=lambda: self.dispatcher.pump(),
             release=self._release,
-            failed=failed,
+            failed=fail,
         )
-        self._next_outbox_id = ownership.next_outbox_id
         self._effects: dict[type[fx.Effect], Callable[..., None]] = {
             fx.Acknowledge: self._acknowledge,
             fx.Deliver: self._deliver,
@@ -136,6 +142,8 @@ class Shard:
     ) -> None:
         before = execution.row.status
         apply(execution, decision, recorded)
+        if before is Status.QUEUED and execution.row.status is not Status.QUEUED:
+            self.dispatcher.dequeue(execution.key)
         execution.row.updated_ms = self.clock.now_ms()
         self.pending.row(execution.row)
         if before is Status.RUNNING or execution.row.status is Status.RUNNING:
@@ -148,12 +156,15 @@ class Shard:
         now_ms = max(self.clock.now_ms(), execution.time_ms)
         key = execution.key
         recorded: list[Recorded] = []
+        stored: list[StoredEntry] = []
         for entry in decision.entries:
-            data = encode_entry(entry)
+            data = encode_entry(entry)  # may raise: nothing has changed yet
             chain = next_chain(chain, data)
             recorded.append(Recorded(index, now_ms, entry))
-            pending.entry(StoredEntry(key, index, now_ms, chain, data))
+            stored.append(StoredEntry(key, index, now_ms, chain, data))
             index += 1
+        for written in stored:
+            pending.entry(written)
         execution.chain = chain
         fresh = self.fresh.get(key)
         if fresh is not None:
@@ -162,14 +173,18 @@ class Shard:
 
     # --- effects -------------------------------------------------------------------------------
 
-    def _acknowledge(self, execution: Execution, effect: fx.Acknowledge, _: object) -> None:
-        execution.wake_index = max(execution.wake_index, effect.ack.first_index - 1)
-        self.pending.item(execution.session_id, execution.epoch, effect.ack)
+    def _acknowledge(
+        self, execution: Execution, effect: fx.Acknowledge, recorded: list[Recorded]
+    ) -> None:
+        first = recorded[0]  # its time is what a replay will see: the worker must see no other
+        ack = Ack(first.index, effect.count, first.time_ms)
+        self.pending.item(execution.session_id, execution.epoch, ack)
 
     def _deliver(self, execution: Execution, effect: fx.Deliver, recorded: list[Recorded]) -> None:
-        item = recorded[effect.position]
-        execution.wake_index = item.index
-        self.pending.item(execution.session_id, execution.epoch, item)
+        self.pending.item(execution.session_id, execution.epoch, recorded[effect.position])
+
+    def _send(self, _execution: Execution, letter: Letter, _: object) -> None:
+        self.mail.send(letter)
 
     def _set_timer(self, execution: Execution, effect: fx.SetTimer, _: object) -> None:
         timer = Timer(
@@ -193,6 +208,8 @@ class Shard:
         self.pending.clear_timers(execution.key)
         for kind in TimerKind:
             self.timers.clear(TimerKey(execution.key, kind, ""))
+        for path in effect.paths:
+            self.timers.clear(TimerKey(execution.key, TimerKind.TIMER, path))
 
     def _end_lease(self, execution: Execution, effect: fx.EndLease, _: object) -> None:
         session = self.sessions.by_id.get(execution.session_id)
@@ -202,7 +219,6 @@ class Shard:
             self.pending.message(session.id, Evict(effect.epoch, effect.reason))
         execution.epoch = 0
         execution.session_id = ""
-        execution.wake_index = -1
 
     def _enqueue(self, execution: Execution, effect: fx.Enqueue, _: object) -> None:
         row = execution.row
@@ -214,112 +230,9 @@ class Shard:
         outcome = outcome_of(execution, execution.ended)
         for future in self.waiters.pop(key, ()):
             self.pending.reply(future, outcome)
-        for start, outbox_id in self.attached.pop(key, ()):
-            self._attach_ended(start, outcome)
-            self.pending.batch.outbox_removed.append(outbox_id)
-
-    # --- between executions --------------------------------------------------------------------
-
-    def _send(self, _execution: object, letter: Letter, _: object) -> None:
-        """Apply an effect on another execution in this batch, or put it into the outbox."""
-        key = destination(letter)
-        derived = isinstance(letter, fx.StartChild) and key.id.startswith(RESERVED_ID_PREFIX)
-        target = self.executions.get(key)
-        if target is not None or derived:
-            self._receive(target, letter, None)
-            return
-        outbox_id = self._next_outbox_id
-        self._next_outbox_id += 1
-        body = encode_letter(letter)
-        self.pending.batch.outbox_added.append(OutboxRow(outbox_id, shard_of(key), key, body))
-        self.deliver_later(outbox_id, key, letter)
-
-    def deliver_later(self, outbox_id: int, key: ExecutionKey, letter: Letter) -> None:
-        """Deliver a written letter once its destination has been loaded."""
-        self.submit(key, lambda execution: self._receive(execution, letter, outbox_id))
-
-    def redeliver(self, row: OutboxRow) -> None:
-        """Deliver a letter that an earlier owner wrote and did not deliver."""
-        self._next_outbox_id = max(self._next_outbox_id, row.id + 1)
-        self.deliver_later(row.id, row.destination, decode_letter(row.body))
-
-    def _receive(self, execution: Execution | None, letter: Letter, outbox_id: int | None) -> None:
-        now_ms = self.clock.now_ms()
-        keep = False
-        match letter:
-            case fx.StartChild():
-                keep = self._start_child(execution, letter, now_ms, outbox_id)
-            case fx.CancelChild() if execution is not None:
-                grace_ms = self.config.cancel_grace_ms
-                self.decided(execution, requests.cancel(execution, letter.reason, now_ms, grace_ms))
-            case fx.CompleteCall() if execution is not None:
-                self.decided(
-                    execution,
-                    requests.call_completed(
-                        execution, letter.parent, letter.result, letter.failure, now_ms
-                    ),
-                )
-            case _:
-                pass
-        if outbox_id is not None and not keep:
-            self.pending.batch.outbox_removed.append(outbox_id)
-            self.committer.kick()
-
-    def _start_child(
-        self,
-        existing: Execution | None,
-        start: fx.StartChild,
-        now_ms: int,
-        outbox_id: int | None,
-    ) -> bool:
-        """Create the child of a call, or attach to it. Returns whether the letter must be kept."""
-        call = start.call
-        if existing is None:
-            start_at_ms = now_ms + call.delay_ms if call.delay_ms else None
-            options = StartOptions(
-                start_at_ms=start_at_ms,
-                execution_timeout_ms=call.timeout_ms,
-                retry=call.retry,
-                handler_retry=call.handler_retry,
-            )
-            key = destination(start)
-            self.create(
-                *requests.create(
-                    key,
-                    call.target,
-                    call.input,
-                    options,
-                    now_ms,
-                    key_base=call.key,
-                    parent=start.parent,
-                )
-            )
-            return False
-        if existing.row.parent == start.parent:
-            return False
-        try:
-            requests.check_attach(existing.row, call.target, call.input, IdPolicy.ATTACH)
-        except AlreadyExistsError as error:
-            failure = Failure(
-                "AlreadyExistsError", str(error), FailureCode.ALREADY_EXISTS, retryable=False
-            )
-            self._send(existing, fx.CompleteCall(start.parent, None, failure), None)
-            return False
-        if start.parent.detached:
-            return False
-        if existing.ended is not None:
-            self._attach_ended(start, outcome_of(existing, existing.ended))
-            return False
-        if outbox_id is None:
-            outbox_id = self._next_outbox_id
-            self._next_outbox_id += 1
-            row = OutboxRow(outbox_id, existing.row.shard, existing.key, encode_letter(start))
-            self.pending.batch.outbox_added.append(row)
-        self.attached.setdefault(existing.key, []).append((start, outbox_id))
-        return True
-
-    def _attach_ended(self, start: fx.StartChild, outcome: Outcome) -> None:
-        self._send(None, fx.CompleteCall(start.parent, outcome.result, outcome.failure), None)
+        self.fresh.pop(key, None)
+        self._finished.append(key)
+        self.mail.ended(key, outcome)
 
     # --- time and disk -------------------------------------------------------------------------
 
@@ -344,7 +257,7 @@ class Shard:
         for session_id, messages in pending.frames().items():
             session = self.sessions.by_id.get(session_id)
             if session is not None:
-                session.port.send(self._hold_back(messages) if self.paging else messages)
+                self.send(session, self._hold_back(messages) if self.paging else messages)
         for future, value in pending.replies:
             if future.done():
                 continue
@@ -358,8 +271,15 @@ class Shard:
             for key in pending.written & self.followers.keys():
                 for event in self.followers[key]:
                     event.set()
-        if len(self.executions) > self.config.max_resident:
-            self._forget_idle()
+        self._forget()
+
+    def send(self, session: Session, messages: list[CoordinatorMessage]) -> None:
+        """Hand messages to a session. A stream that cannot take them does not stop the others."""
+        try:
+            session.port.send(messages)
+        except Exception:
+            _LOG.exception("cannot send to worker %s: its stream ends", session.worker_id)
+            session.port.close("cannot send")
 
     def _hold_back(self, messages: list[CoordinatorMessage]) -> list[CoordinatorMessage]:
         """News of an execution whose journal is still being sent waits for its last page."""
@@ -371,40 +291,67 @@ class Shard:
                 out.append(message)
         return out
 
-    def _forget_idle(self) -> None:
-        """Drop executions that only wait: their rows and journals are on disk."""
+    def _forget(self) -> None:
+        """Drop executions that only wait or have long ended: their journals are on disk."""
+        finished = self._finished
+        while len(finished) > self.config.max_finished:
+            execution = self.executions.get(finished[0])
+            if execution is not None and is_end(execution.row.status):
+                if not self._clean(execution):
+                    break
+                self.drop(execution.key)
+            finished.popleft()
+        if len(self.executions) <= self._forget_above:
+            return
         surplus = len(self.executions) - self.config.max_resident * 9 // 10
-        for key, execution in list(self.executions.items()):
+        for execution in list(self.executions.values()):
             if surplus <= 0:
-                return
-            idle = is_end(execution.row.status) or execution.row.status in (
-                Status.SUSPENDED,
-                Status.SCHEDULED,
-                Status.PAUSED,
-                Status.BLOCKED,
-            )
-            if (
-                idle
-                and not execution.epoch
-                and self.touched.get(key, 0) <= self.committer.committed
-            ):
-                del self.executions[key]
-                self.touched.pop(key, None)
-                self.fresh.pop(key, None)
+                break
+            if self._idle(execution):
+                self.drop(execution.key)
                 surplus -= 1
+        # What cannot be dropped now is not looked at again for every commit.
+        self._forget_above = max(self.config.max_resident, len(self.executions) * 11 // 10)
+
+    def _idle(self, execution: Execution) -> bool:
+        return (
+            not execution.epoch
+            and execution.row.status is not Status.RUNNING
+            and not self.dispatcher.wanted(execution.key)
+            and self._clean(execution)
+        )
+
+    def _clean(self, execution: Execution) -> bool:
+        return self.touched.get(execution.key, 0) <= self.committer.committed
+
+    def drop(self, key: ExecutionKey) -> None:
+        """Forget an execution that is wholly on disk, or about to be deleted there."""
+        del self.executions[key]
+        self.touched.pop(key, None)
+        self.fresh.pop(key, None)
+
+    # --- answers -------------------------------------------------------------------------------
+
+    def future(self) -> asyncio.Future[Any]:
+        """A future for somebody who asked; it is answered even when this shard is abandoned."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked.add(future)
+        future.add_done_callback(self._asked.discard)
+        return future
+
+    async def abandon(self, error: BaseException) -> None:
+        """Stop everything without writing; who waits gets the error."""
+        await self.timers.stop()
+        await self.loader.stop()
+        await self.committer.abandon(error)
+        for future in list(self._asked):
+            if not future.done():
+                future.set_exception(error)
+        for events in self.followers.values():
+            for event in events:
+                event.set()
 
     def reply(self, future: asyncio.Future[Any], value: Any) -> None:
         """Answer a client after the commit that covers what the answer was read from."""
         self.pending.reply(future, value)
         self.committer.kick()
-
-
-def destination(letter: Letter) -> ExecutionKey:
-    """The execution that a letter is for."""
-    match letter:
-        case fx.StartChild():
-            return ExecutionKey(letter.parent.key.namespace, letter.call.child_id)
-        case fx.CancelChild():
-            return letter.child
-        case fx.CompleteCall():
-            return letter.parent.key

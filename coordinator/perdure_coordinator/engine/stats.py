@@ -21,6 +21,7 @@ class Stats:
     sessions_lost: int = 0
     timers_fired: int = 0
     overloads: int = 0
+    reloads: int = 0
     peak_pending_bytes: int = 0
 
     def snapshot(self) -> dict[str, int]:

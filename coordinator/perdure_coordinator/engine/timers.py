@@ -23,12 +23,18 @@ class Timers:
     """Fires due timers on the coordinator's clock, never early."""
 
     def __init__(
-        self, store: Store, clock: Clock, horizon_ms: int, fire: Callable[[list[Timer]], None]
+        self,
+        store: Store,
+        clock: Clock,
+        horizon_ms: int,
+        fire: Callable[[list[Timer]], None],
+        failed: Callable[[BaseException], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._horizon_ms = horizon_ms
         self._fire = fire
+        self._failed = failed
         self._heap: list[tuple[int, int, TimerKey]] = []
         self._near: dict[TimerKey, Timer] = {}
         self._serial = count()
@@ -42,7 +48,7 @@ class Timers:
 
     async def stop(self) -> None:
         """Stop; tolerates never started and twice."""
-        if self._task is not None:
+        if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
@@ -56,13 +62,6 @@ class Timers:
         """A timer was cleared."""
         self._near.pop(key, None)
 
-    def reset(self) -> None:
-        """Forget what is near and load again (the engine reloads)."""
-        self._heap.clear()
-        self._near.clear()
-        self._loaded_to_ms = 0
-        self._wake.set()
-
     def _add(self, timers: Iterable[Timer]) -> None:
         for timer in timers:
             key = TimerKey(timer.key, timer.kind, timer.path)
@@ -73,6 +72,12 @@ class Timers:
                     self._wake.set()
 
     async def _run(self) -> None:
+        try:
+            await self._fire_all()
+        except Exception as error:
+            self._failed(error)
+
+    async def _fire_all(self) -> None:
         while True:
             now_ms = self._clock.now_ms()
             if now_ms + self._horizon_ms // 2 >= self._loaded_to_ms:

@@ -7,23 +7,29 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any
 
 import msgspec
 
+from perdure_coordinator.engine.dispatcher import Granted
 from perdure_coordinator.engine.sessions import Session, SessionPort
 from perdure_coordinator.engine.shard import Shard
 from perdure_runtime.core import requests
-from perdure_runtime.core.entries import Recorded, is_command
-from perdure_runtime.core.errors import InvalidArgumentError, ProtocolError
+from perdure_runtime.core.entries import Recorded
+from perdure_runtime.core.errors import (
+    DataLossError,
+    InvalidArgumentError,
+    InvalidTransitionError,
+    ProtocolError,
+    SerializationError,
+)
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey, make_epoch
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.messages import (
-    Ack,
     Activate,
     Adopt,
     Append,
@@ -56,9 +62,9 @@ class Workers:
         self._shard = shard
         self._coordinator_id = coordinator_id
         self._counter = count(1)
-        self._lost_timers: dict[str, asyncio.TimerHandle] = {}
-        self._expired: dict[str, Session] = {}  # by id; without leases, with an open stream
+        self._later: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._expired: dict[str, Session] = {}  # silent too long; their streams are still open
         self.catalog: dict[tuple[str, str, str], MethodSpec] = {}
         shard.release_slot = self._count_slot
 
@@ -104,9 +110,11 @@ class Workers:
             self._stale(session_id, messages)
             return
         session.seen_s = time.monotonic()
-        for message in messages:
-            self._message(session, message)
-        self._shard.committer.kick()
+        try:
+            for message in messages:
+                self._message(session, message)
+        finally:
+            self._shard.committer.kick()
 
     def disconnect(self, session_id: str) -> None:
         """The stream broke: the worker may come back within `resume_ms`."""
@@ -118,9 +126,7 @@ class Workers:
         if not session.leases:
             self._lost(session)
             return
-        loop = asyncio.get_running_loop()
-        delay_s = self._shard.config.resume_ms / 1000
-        self._lost_timers[session_id] = loop.call_later(delay_s, self._lost, session)
+        self._lose_later(session)
 
     def expire(self, now_s: float) -> None:
         """Take the leases of workers that have been silent for longer than one.
@@ -174,8 +180,19 @@ class Workers:
                 self._lease_lost(key, epoch)
         old.connected = False
         old.port.close("the worker connected again")
-        if not old.leases:
+        if old.leases:
+            self._lose_later(old)  # adoption takes them over meanwhile
+        else:
             self._remove(old)
+
+    def later(self, name: str, delay_s: float, action: Callable[[], None]) -> None:
+        """Do something after a while, unless it is cancelled under this name or all stops."""
+        if name not in self._later:
+            self._later[name] = asyncio.get_running_loop().call_later(delay_s, action)
+
+    def _lose_later(self, session: Session) -> None:
+        delay_s = self._shard.config.resume_ms / 1000
+        self.later(session.id, delay_s, lambda: self._lost(session))
 
     def _lost(self, session: Session) -> None:
         if session.leases:
@@ -188,7 +205,7 @@ class Workers:
         self._shard.committer.kick()
 
     def _remove(self, session: Session) -> None:
-        handle = self._lost_timers.pop(session.id, None)
+        handle = self._later.pop(session.id, None)
         if handle is not None:
             handle.cancel()
         session.connected = False
@@ -200,7 +217,6 @@ class Workers:
             return
         execution.epoch = 0
         execution.session_id = ""
-        execution.wake_index = -1
         config = self._shard.config
         decision = requests.lease_lost(execution, config.max_crashes, self._shard.clock.now_ms())
         self._shard.decided(execution, decision)
@@ -239,10 +255,15 @@ class Workers:
                     decision = requests.mismatch(execution, message.diff, now_ms)
                 case Release():
                     decision = requests.release(execution)
-        except ProtocolError as error:
+            shard.decided(execution, decision)
+        except (ProtocolError, SerializationError, InvalidTransitionError) as error:
+            # Nothing was changed. It counts as a crash, so that a broken worker is not given the
+            # same execution for ever.
             _LOG.warning("%s; the execution is taken from this worker", error)
-            decision = requests.release(execution)
-        shard.decided(execution, decision)
+            max_crashes = shard.config.max_crashes
+            shard.decided(
+                execution, requests.lease_lost(execution, max_crashes, now_ms, str(error))
+            )
 
     def _holder(self, session: Session, epoch: int) -> Execution | None:
         key = session.leases.get(epoch)
@@ -258,23 +279,22 @@ class Workers:
 
     # --- leases --------------------------------------------------------------------------------
 
-    def grant(self, key: ExecutionKey, session: Session) -> bool:
+    def grant(self, key: ExecutionKey, session: Session) -> Granted:
         """Hand a queued execution to a session; the dispatcher calls it."""
         shard = self._shard
         execution = shard.executions.get(key)
         if execution is None:
-            shard.submit(key, self._enqueue_again)
-            return False
-        if execution.row.status is not Status.QUEUED:
-            return False
+            shard.submit(key, lambda _: shard.dispatcher.loaded(key))
+            return Granted.LOADING
         target = execution.row.target
-        spec = session.methods[target.service, target.method]
+        spec = session.methods.get((target.service, target.method))
+        if execution.row.status is not Status.QUEUED or spec is None:
+            return Granted.GONE
         decision = requests.grant(execution, spec, session.build_id, shard.clock.now_ms())
         shard.stats.activations += 1
         shard.stats.replays += not decision.entries
         epoch = self._lease(execution, session)
         shard.decided(execution, decision)
-        execution.wake_index = execution.length - 1
         fresh = shard.fresh.pop(key, None)
         if fresh is not None:
             shard.pending.message(
@@ -283,12 +303,7 @@ class Workers:
         else:
             shard.paging[epoch] = []
             self._spawn(self._send_journal(session, execution, spec, epoch, execution.length))
-        return True
-
-    def _enqueue_again(self, execution: Execution | None) -> None:
-        if execution is not None and execution.row.status is Status.QUEUED:
-            row = execution.row
-            self._shard.dispatcher.enqueue(row.key, row.target, row.priority)
+        return Granted.TAKEN
 
     def _lease(self, execution: Execution, session: Session) -> int:
         epoch = make_epoch(self._shard.epoch, next(self._counter))
@@ -322,8 +337,10 @@ class Workers:
         while index < upto:
             page = min(shard.config.page_entries, upto - index)
             stored = await shard.store.load(execution.key, index, page)
-            if stored is None or not stored.entries or execution.epoch != epoch:
+            if execution.epoch != epoch:
                 break
+            if stored is None or not stored.entries:
+                raise DataLossError(f"execution {execution.key.id!r}: entry {index} is missing")
             entries = _decode(stored.entries)
             more = index + len(entries) < upto
             message: CoordinatorMessage = (
@@ -331,33 +348,51 @@ class Workers:
                 if index == 0
                 else Journal(epoch, entries, more)
             )
-            session.port.send([message])
+            shard.send(session, [message])
             index += len(entries)
         held = shard.paging.pop(epoch, [])
         if held and execution.epoch == epoch:
-            session.port.send(held)
+            shard.send(session, held)
 
     async def _adopt(self, session: Session, cached: Cached) -> None:
         """Let a reconnected worker keep an execution, if nobody else has got it meanwhile."""
         shard = self._shard
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Execution | None] = loop.create_future()
-        shard.submit(cached.key, future.set_result)
-        execution = await future
-        items: tuple[Ack | Recorded, ...] = ()
+        execution = await self._loaded(cached.key)
         while execution is not None and self._may_adopt(session, execution, cached):
             await shard.committer.flushed()
             length = execution.length
             stored = await shard.store.load(cached.key, cached.last_index + 1)
-            if stored is None or not self._may_adopt(session, execution, cached):
-                break
-            if execution.length != length:
-                continue
-            items = _missed(stored.entries)
-            self._take_over(session, execution, cached, items)
-            return
+            if shard.executions.get(cached.key) is not execution:  # forgotten meanwhile
+                execution = await self._loaded(cached.key)
+            elif execution.length == length and stored is not None:
+                if not self._may_adopt(session, execution, cached):
+                    break
+                self._take_over(session, execution, cached, _decode(stored.entries))
+                return
+        if execution is not None and execution.epoch == cached.epoch:
+            # The worker and the journal do not fit: nobody holds it now.
+            holder = shard.sessions.by_id.get(execution.session_id)
+            if holder is not None:
+                self._leave(holder, execution)
+            self._lease_lost(cached.key, cached.epoch)
         shard.pending.message(session.id, Evict(cached.epoch, "another worker has it"))
         shard.committer.kick()
+
+    async def _loaded(self, key: ExecutionKey) -> Execution | None:
+        future: asyncio.Future[Execution | None] = self._shard.future()
+
+        def found(execution: Execution | None) -> None:
+            if not future.done():
+                future.set_result(execution)
+
+        self._shard.submit(key, found)
+        return await future
+
+    def _leave(self, holder: Session, execution: Execution) -> None:
+        holder.leases.pop(execution.epoch, None)
+        holder.active.discard(execution.epoch)
+        if not holder.connected and not holder.leases:
+            self._remove(holder)
 
     def _may_adopt(self, session: Session, execution: Execution, cached: Cached) -> bool:
         holder = self._shard.sessions.by_id.get(execution.session_id)
@@ -377,21 +412,19 @@ class Workers:
         session: Session,
         execution: Execution,
         cached: Cached,
-        items: tuple[Ack | Recorded, ...],
+        missed: tuple[Recorded, ...],
     ) -> None:
+        """Commands among what was missed are sent as entries, not as acknowledgements: another
+        worker may have recorded them in between, in another order and with other results."""
         shard = self._shard
         holder = shard.sessions.by_id.get(execution.session_id)
         if holder is not None:
-            holder.leases.pop(execution.epoch, None)
-            holder.active.discard(execution.epoch)
-            if not holder.connected and not holder.leases:
-                self._remove(holder)
+            self._leave(holder, execution)
         epoch = self._lease(execution, session)
-        execution.wake_index = execution.length - 1 if items else -1
         shard.stats.adoptions += 1
         shard.decided(execution, requests.adopt(execution))
         self._count_slot(execution)
-        shard.pending.message(session.id, Adopt(cached.epoch, epoch, items))
+        shard.pending.message(session.id, Adopt(cached.epoch, epoch, missed))
         shard.fresh.pop(execution.key, None)
         shard.committer.kick()
 
@@ -407,12 +440,19 @@ class Workers:
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._shard.fail(error)
 
     async def stop(self) -> None:
         """Cancel what is under way."""
-        for handle in self._lost_timers.values():
+        for handle in self._later.values():
             handle.cancel()
+        self._later.clear()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -420,14 +460,3 @@ class Workers:
 
 def _decode(stored: Sequence[StoredEntry]) -> tuple[Recorded, ...]:
     return tuple(Recorded(e.index, e.time_ms, decode_entry(e.data)) for e in stored)
-
-
-def _missed(stored: Sequence[StoredEntry]) -> tuple[Ack | Recorded, ...]:
-    """Journal entries for the worker that wrote some of them: its own are acknowledgements."""
-    items: list[Ack | Recorded] = []
-    for recorded in _decode(stored):
-        if is_command(recorded.entry):
-            items.append(Ack(recorded.index, 1, recorded.time_ms))
-        else:
-            items.append(recorded)
-    return tuple(items)

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from perdure_runtime.core.entries import CallIssued, Entry
 from perdure_runtime.core.ids import ExecutionKey, ParentLink
-from perdure_runtime.core.messages import Ack
 from perdure_runtime.core.payload import Failure, Payload
 from perdure_runtime.core.rows import TimerKind
 
@@ -25,9 +24,10 @@ class StartChild(Struct, frozen=True):
 
 
 class CancelChild(Struct, frozen=True):
-    """Ask a child to cancel: nobody awaits it any more."""
+    """Ask the child of a call to cancel. A child that has ended completes the call again."""
 
     child: ExecutionKey
+    parent: ParentLink
     reason: str
 
 
@@ -55,13 +55,15 @@ class ClearTimer(Struct, frozen=True):
 
 
 class ClearTimers(Struct, frozen=True):
-    """Forget every timer of the execution."""
+    """Forget every timer of the execution; `paths` are those of its body that may be near."""
+
+    paths: tuple[str, ...] = ()
 
 
 class Acknowledge(Struct, frozen=True):
-    """Tell the lease holder that its commands are recorded."""
+    """Tell the lease holder that its commands, the first `count` entries, are recorded."""
 
-    ack: Ack
+    count: int
 
 
 class Deliver(Struct, frozen=True):

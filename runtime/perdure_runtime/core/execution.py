@@ -58,7 +58,6 @@ class Execution(Struct):
     created: ExecutionCreated | None = None
     started: AttemptStarted | None = None  # the open attempt's
     ended: ExecutionEnded | None = None
-    ended_attempt: AttemptEnded | None = None
     retries_from: int = 0  # attempts up to here do not count against the policy
     attempt: int = 0  # the last that started
     commands: int = 0  # of that attempt, written by workers
@@ -67,10 +66,10 @@ class Execution(Struct):
     cancel: CancelRequested | None = None
     cancel_index: int = -1
     timed_out_index: int = -1  # of the open attempt
+    wake_index: int = -1  # last entry that gives a body something to do
     # The lease; gone after a restart.
     epoch: int = 0
     session_id: str = ""
-    wake_index: int = -1  # last entry sent to the lease holder that gives its body something to do
 
     @property
     def key(self) -> ExecutionKey:
@@ -107,29 +106,28 @@ def _attempt_started(execution: Execution, recorded: Recorded) -> None:
     assert isinstance(recorded.entry, AttemptStarted)
     execution.started = recorded.entry
     execution.attempt = recorded.entry.attempt
-    execution.ended_attempt = None
     execution.ended = None
     execution.commands = 0
-    execution.timed_out_index = -1
+    execution.wake_index = recorded.index
 
 
 def _attempt_ended(execution: Execution, recorded: Recorded) -> None:
-    assert isinstance(recorded.entry, AttemptEnded)
     execution.started = None
-    execution.ended_attempt = recorded.entry
     execution.timers.clear()
+    execution.timed_out_index = -1
 
 
 def _attempt_timed_out(execution: Execution, recorded: Recorded) -> None:
     execution.timed_out_index = recorded.index
+    execution.wake_index = recorded.index
 
 
 def _execution_ended(execution: Execution, recorded: Recorded) -> None:
     assert isinstance(recorded.entry, ExecutionEnded)
     execution.started = None
+    execution.timed_out_index = -1
     execution.ended = recorded.entry
-    execution.timers.clear()
-    execution.calls.clear()
+    execution.timers.clear()  # open calls stay: a retry waits until they are terminal
 
 
 def _execution_retried(execution: Execution, recorded: Recorded) -> None:
@@ -138,11 +136,17 @@ def _execution_retried(execution: Execution, recorded: Recorded) -> None:
     execution.cancel = None
     execution.cancel_index = -1
     execution.retries_from = execution.attempt
+    execution.timed_out_index = -1
     execution.timers.clear()
 
 
 def _command(execution: Execution, recorded: Recorded) -> None:
     execution.commands += 1
+
+
+def _waking_command(execution: Execution, recorded: Recorded) -> None:
+    execution.commands += 1
+    execution.wake_index = recorded.index
 
 
 def _call_issued(execution: Execution, recorded: Recorded) -> None:
@@ -158,6 +162,7 @@ def _call_issued(execution: Execution, recorded: Recorded) -> None:
 def _call_completed(execution: Execution, recorded: Recorded) -> None:
     assert isinstance(recorded.entry, CallCompleted)
     execution.calls.pop((recorded.entry.attempt, recorded.entry.path), None)
+    execution.wake_index = recorded.index
 
 
 def _timer_started(execution: Execution, recorded: Recorded) -> None:
@@ -169,12 +174,14 @@ def _timer_started(execution: Execution, recorded: Recorded) -> None:
 def _timer_fired(execution: Execution, recorded: Recorded) -> None:
     assert isinstance(recorded.entry, TimerFired)
     execution.timers.pop(recorded.entry.path, None)
+    execution.wake_index = recorded.index
 
 
 def _cancel_requested(execution: Execution, recorded: Recorded) -> None:
     assert isinstance(recorded.entry, CancelRequested)
     execution.cancel = recorded.entry
     execution.cancel_index = recorded.index
+    execution.wake_index = recorded.index
 
 
 def _no_change(execution: Execution, recorded: Recorded) -> None:
@@ -188,14 +195,14 @@ _EVOLVE: Final[dict[type[Entry], Callable[[Execution, Recorded], None]]] = {
     AttemptStarted: _attempt_started,
     AttemptEnded: _attempt_ended,
     AttemptTimedOut: _attempt_timed_out,
-    StepCompleted: _command,
+    StepCompleted: _waking_command,
     StepFailed: _timer_started,
     CallIssued: _call_issued,
     CallCompleted: _call_completed,
     TimerStarted: _timer_started,
     TimerFired: _timer_fired,
-    BranchCompleted: _command,
-    CommandReused: _command,
+    BranchCompleted: _waking_command,
+    CommandReused: _waking_command,
     StateWritten: _command,
     CancelRequested: _cancel_requested,
     Paused: _no_change,

@@ -19,6 +19,12 @@ MAX_PATH_CHARS: Final = 4096
 JOURNAL_WARNING_ENTRIES: Final = 50_000
 MAX_LOOP_TURNS: Final = 100_000
 RESERVED_ID_PREFIX: Final = "~"
+MAX_DUE_MS: Final = 253_402_300_799_000  # the end of the year 9999
+
+
+def due_after(now_ms: int, delay_ms: int) -> int:
+    """When a delay is over; negative delays are none, endless ones end in the year 9999."""
+    return min(now_ms + max(0, delay_ms), MAX_DUE_MS)
 
 
 def check_name(kind: str, name: str) -> str:

@@ -32,6 +32,9 @@ def retry_delay_ms(
     """
     if retry_after_ms is not None:
         return max(0, retry_after_ms)
-    exponent = min(retry - 1, 64)
-    delay = min(policy.delay_ms * policy.factor**exponent, policy.max_delay_ms)
+    try:
+        delay = policy.delay_ms * policy.factor ** (retry - 1)
+    except OverflowError:
+        delay = policy.max_delay_ms
+    delay = max(0.0, min(policy.max_delay_ms, delay))  # in this order: NaN gives the maximum
     return int(delay * (1 + JITTER * draw))

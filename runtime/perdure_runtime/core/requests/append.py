@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from perdure_runtime.core.effects import (
     Acknowledge,
-    CancelChild,
     ClearTimer,
     Decision,
     SetTimer,
@@ -23,46 +20,46 @@ from perdure_runtime.core.entries import (
     StepFailed,
     TimerStarted,
 )
-from perdure_runtime.core.errors import ProtocolError
+from perdure_runtime.core.errors import InvalidArgumentError, ProtocolError
 from perdure_runtime.core.execution import Execution
-from perdure_runtime.core.ids import ParentLink
+from perdure_runtime.core.ids import ExecutionKey, ParentLink, child_id
 from perdure_runtime.core.lifecycle import Status
-from perdure_runtime.core.messages import Ack, Append
-from perdure_runtime.core.requests.wake import move
+from perdure_runtime.core.limits import RESERVED_ID_PREFIX, check_execution_id, due_after
+from perdure_runtime.core.messages import Append
+from perdure_runtime.core.requests.wake import cancel_child, move
 from perdure_runtime.core.retry import JITTER
 from perdure_runtime.core.rows import TimerKind
 
-WAKING: Final = (StepCompleted, BranchCompleted, CommandReused)
-"""Commands whose acknowledgement gives the body something to do."""
+_AS_THEY_ARE = (StepCompleted, BranchCompleted, CommandReused)
 
 
 def append(execution: Execution, request: Append, now_ms: int, draw: float) -> Decision:
     """Record what is new of the commands, acknowledge them, follow the hints, maybe suspend.
 
     Raises:
-        ProtocolError: the worker skipped commands.
+        ProtocolError: the worker skipped commands, or one of them cannot be.
     """
     decision = Decision()
     commands = new_commands(execution, request.base, request.commands)
     wake_index = execution.wake_index
     if commands:
         for offset, command in enumerate(commands):
-            if isinstance(command, WAKING):
+            if isinstance(command, _AS_THEY_ARE):
                 wake_index = execution.length + offset
                 decision.entries.append(command)
             else:
                 decision.entries.append(accept(execution, decision, command, now_ms, draw))
-        ack = Ack(execution.length, len(commands), now_ms)
-        decision.effects.append(Acknowledge(ack))
-    if request.cancel_calls or request.cancel_timers:
-        _follow_hints(execution, decision, request)
+        decision.effects.insert(0, Acknowledge(len(commands)))
     if request.progress is not None:
         decision.changes["progress"] = msgspec.json.encode(request.progress)
-    if request.idle and request.consumed >= wake_index:
-        if execution.row.status is Status.RUNNING:
-            move(execution, decision, Status.SUSPENDED)
-    elif execution.row.status is Status.SUSPENDED and commands:
+    idle = request.idle and request.consumed >= wake_index
+    status = execution.row.status
+    if idle and status is Status.RUNNING:
+        move(execution, decision, Status.SUSPENDED)
+    elif not idle and status is Status.SUSPENDED:
         move(execution, decision, Status.RUNNING)
+    if request.cancel_calls or request.cancel_timers:
+        _follow_hints(execution, decision, request)
     return decision
 
 
@@ -85,15 +82,16 @@ def accept(
     """Fill in what only the coordinator knows, and ask for the command's effects."""
     match command:
         case TimerStarted():
-            command = msgspec.structs.replace(command, due_ms=now_ms + max(0, command.delay_ms))
+            command = msgspec.structs.replace(command, due_ms=due_after(now_ms, command.delay_ms))
             decision.effects.append(SetTimer(TimerKind.TIMER, command.path, command.due_ms))
         case StepFailed():
             delay_ms = max(0, command.delay_ms)
             if command.failure.retry_after_ms is None:
                 delay_ms = int(delay_ms * (1 + JITTER * draw))
-            command = msgspec.structs.replace(command, due_ms=now_ms + delay_ms)
+            command = msgspec.structs.replace(command, due_ms=due_after(now_ms, delay_ms))
             decision.effects.append(SetTimer(TimerKind.TIMER, command.path, command.due_ms))
         case CallIssued():
+            _check_child(execution, command)
             address = ParentLink(
                 execution.key,
                 execution.row.run,
@@ -107,10 +105,34 @@ def accept(
     return command
 
 
+def _check_child(execution: Execution, call: CallIssued) -> None:
+    """A made id is the address of its call; any other would overwrite somebody else's child."""
+    if call.child_id.startswith(RESERVED_ID_PREFIX):
+        expected = child_id(execution.key, execution.row.run, execution.attempt, call.path)
+        if call.child_id != expected:
+            raise ProtocolError(
+                f"call {call.path} of {execution.key.id!r} names its child {call.child_id!r}; "
+                f"its address makes {expected!r}"
+            )
+        return
+    try:
+        check_execution_id(call.child_id)
+    except InvalidArgumentError as error:
+        raise ProtocolError(f"call {call.path} of {execution.key.id!r}: {error}") from error
+
+
 def _follow_hints(execution: Execution, decision: Decision, request: Append) -> None:
+    namespace, attempt = execution.key.namespace, execution.attempt
+    issued = {  # by this very append: after a reconnect both come at once
+        entry.path: ExecutionKey(namespace, entry.child_id)
+        for entry in decision.entries
+        if isinstance(entry, CallIssued) and not entry.detached
+    }
     for path in request.cancel_calls:
-        call = execution.calls.get((execution.attempt, path))
-        if call is not None:
-            decision.effects.append(CancelChild(call.child, "the caller stopped waiting"))
+        call = execution.calls.get((attempt, path))
+        child = call.child if call is not None else issued.get(path)
+        if child is not None:
+            reason = "the caller stopped waiting"
+            decision.effects.append(cancel_child(execution, attempt, path, child, reason))
     for path in request.cancel_timers:
         decision.effects.append(ClearTimer(TimerKind.TIMER, path))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from perdure_runtime.core.effects import Decision, Enqueue
+from perdure_runtime.core.effects import Decision
 from perdure_runtime.core.entries import CallCompleted
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ParentLink
 from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.core.payload import Failure, Payload
-from perdure_runtime.core.requests.wake import move, news
+from perdure_runtime.core.requests.wake import enqueue, news
 
 
 def call_completed(
@@ -31,6 +31,5 @@ def call_completed(
     news(execution, decision, entry)
     waits = execution.row.status is Status.SCHEDULED and execution.row.due_ms <= now_ms
     if waits and len(execution.calls) == 1:
-        move(execution, decision, Status.QUEUED)
-        decision.effects.append(Enqueue())
+        enqueue(execution, decision)
     return decision

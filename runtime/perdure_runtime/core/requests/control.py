@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from perdure_runtime.core.effects import ClearTimers, Decision, Enqueue, SetTimer
+from typing import Any, Final
+
+from perdure_runtime.core.effects import ClearTimers, Decision
 from perdure_runtime.core.entries import CancelRequested, ExecutionRetried, Paused, Resumed
 from perdure_runtime.core.errors import InvalidTransitionError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status, is_end
+from perdure_runtime.core.limits import due_after
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.requests.finish import end_cancelled
 from perdure_runtime.core.requests.wake import (
+    PARKED,
+    cancel_calls,
+    check_not_cancelling,
     end_lease,
+    enqueue,
     hold_timeouts,
     move,
     news,
+    next_attempt,
     release_timeouts,
+    set_timeout,
 )
 from perdure_runtime.core.rows import TimerKind
 
-RETRYABLE = (Status.FAILED, Status.TIMED_OUT, Status.PAUSED, Status.BLOCKED)
+RETRYABLE: Final = (Status.FAILED, Status.TIMED_OUT, *PARKED)
+_UNPARKED: Final[dict[str, Any]] = {"detail": "", "crash_count": 0, "crash_index": -1}
 
 
 def cancel(
@@ -33,31 +44,32 @@ def cancel(
     An execution whose body is not in the middle of an attempt ends at once, as does a parked one;
     otherwise the body sees the cancel and has `grace_ms` for its `finally` blocks.
     """
-    # Imported here: finish needs the rules of this module's neighbours, not the other way round.
-    from perdure_runtime.core.requests.finish import end_cancelled
-
     if is_end(execution.row.status):
         return Decision(reply=False)
     decision = Decision(reply=True)
     if execution.cancel is not None:
         return decision
     request = CancelRequested(reason, timed_out)
-    status = execution.row.status
-    if not execution.attempt_open or status in (Status.PAUSED, Status.BLOCKED):
+    if not execution.attempt_open or execution.row.status in PARKED:
         decision.entries.append(request)
         end_cancelled(execution, decision, request, now_ms)
         return decision
     news(execution, decision, request)
-    decision.effects.append(SetTimer(TimerKind.GRACE, "", now_ms + grace_ms))
+    set_timeout(execution, decision, TimerKind.GRACE, due_after(now_ms, grace_ms))
     return decision
 
 
 def pause(execution: Execution, reason: str, now_ms: int) -> Decision:
-    """Park the execution; its worker loses it. Completions go on being recorded."""
+    """Park the execution; its worker loses it. Completions go on being recorded.
+
+    Raises:
+        InvalidTransitionError: it has ended, or is being cancelled.
+    """
     decision = Decision(reply=True)
     if execution.row.status is Status.PAUSED:
         return decision
     move(execution, decision, Status.PAUSED, detail=reason)
+    check_not_cancelling(execution)
     decision.entries.append(Paused(reason))
     hold_timeouts(execution, decision, now_ms)
     end_lease(execution, decision, "paused")
@@ -66,7 +78,7 @@ def pause(execution: Execution, reason: str, now_ms: int) -> Decision:
 
 def resume(execution: Execution, now_ms: int) -> Decision:
     """Go on: replay the open attempt, or wait for the next one's start."""
-    if execution.row.status not in (Status.PAUSED, Status.BLOCKED):
+    if execution.row.status not in PARKED:
         raise InvalidTransitionError(
             f"execution {execution.key.id!r} is {execution.row.status.value}: "
             "only a paused or blocked one can be resumed"
@@ -74,26 +86,34 @@ def resume(execution: Execution, now_ms: int) -> Decision:
     decision = Decision(reply=True)
     if execution.row.status is Status.PAUSED:
         decision.entries.append(Resumed())
-    if not execution.attempt_open and execution.row.due_ms > now_ms:
-        move(execution, decision, Status.SCHEDULED, detail="")
-        decision.effects.append(SetTimer(TimerKind.START, "", execution.row.due_ms))
+    if execution.attempt_open:
+        enqueue(execution, decision, **_UNPARKED)
     else:
-        move(execution, decision, Status.QUEUED, detail="")
-        decision.effects.append(Enqueue())
+        next_attempt(execution, decision, execution.row.due_ms, now_ms, **_UNPARKED)
     release_timeouts(execution, decision, now_ms)
     return decision
 
 
 def retry(execution: Execution, input: Payload | None, now_ms: int) -> Decision:
-    """A new attempt under R2, with the retries counted anew, maybe with new input."""
+    """A new attempt under R2, maybe with new input; retries, crashes and timeouts count anew.
+
+    Raises:
+        InvalidTransitionError: it has not failed and is not parked.
+    """
     if execution.row.status not in RETRYABLE:
         raise InvalidTransitionError(
             f"execution {execution.key.id!r} is {execution.row.status.value}: "
             "only a failed, timed_out, paused or blocked one can be retried"
         )
+    assert execution.created is not None
     decision = Decision(reply=True, entries=[ExecutionRetried(input)])
-    changes = {"input_digest": input.digest} if input is not None else {}
-    move(execution, decision, Status.QUEUED, detail="", error="", ended_ms=0, held=b"", **changes)
-    decision.effects.append(ClearTimers())
-    decision.effects.append(Enqueue())
+    decision.effects.append(ClearTimers(tuple(execution.timers)))
+    decision.changes.update(_UNPARKED, error="", ended_ms=0, held=b"")
+    if input is not None:
+        decision.changes["input_digest"] = input.digest
+    next_attempt(execution, decision, now_ms, now_ms)
+    timeout_ms = execution.created.options.execution_timeout_ms
+    if timeout_ms is not None:
+        set_timeout(execution, decision, TimerKind.EXECUTION, due_after(now_ms, timeout_ms))
+    cancel_calls(execution, decision, "the caller is retried")
     return decision

@@ -9,6 +9,7 @@ from perdure_runtime.core.errors import AlreadyExistsError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey, ParentLink, root_key_base, shard_of
 from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.limits import MAX_DUE_MS, due_after
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.requests.wake import set_timeout
 from perdure_runtime.core.rows import ExecutionRow, TimerKind
@@ -26,7 +27,8 @@ def create(
     trace: dict[str, str] | None = None,
 ) -> tuple[Execution, Decision]:
     """A new execution, queued or scheduled. The caller has checked that the id is free."""
-    scheduled = options.start_at_ms is not None and options.start_at_ms > now_ms
+    start_at_ms = min(options.start_at_ms or 0, MAX_DUE_MS)
+    scheduled = start_at_ms > now_ms
     row = ExecutionRow(
         key=key,
         shard=shard_of(key),
@@ -36,7 +38,7 @@ def create(
         input_digest=input.digest,
         priority=options.priority,
         parent=parent,
-        due_ms=options.start_at_ms or 0,
+        due_ms=start_at_ms,
     )
     execution = Execution(row)
     entry = ExecutionCreated(
@@ -44,12 +46,11 @@ def create(
     )
     decision = Decision(reply=StartReply(key.id, 1, True), entries=[entry])
     if scheduled:
-        assert options.start_at_ms is not None
-        decision.effects.append(SetTimer(TimerKind.START, "", options.start_at_ms))
+        decision.effects.append(SetTimer(TimerKind.START, "", start_at_ms))
     else:
         decision.effects.append(Enqueue())
     if options.execution_timeout_ms is not None:
-        due_ms = now_ms + options.execution_timeout_ms
+        due_ms = due_after(now_ms, options.execution_timeout_ms)
         set_timeout(execution, decision, TimerKind.EXECUTION, due_ms)
     return execution, decision
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from perdure_runtime.core.effects import ClearTimer, Decision, SetTimer
+from perdure_runtime.core.effects import ClearTimer, Decision
 from perdure_runtime.core.entries import (
     AttemptEnded,
     CancelRequested,
@@ -12,11 +12,12 @@ from perdure_runtime.core.entries import (
     Paused,
     StateWrite,
 )
+from perdure_runtime.core.errors import ProtocolError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.limits import due_after
 from perdure_runtime.core.messages import Finish
 from perdure_runtime.core.payload import Failure, FailureCode
-from perdure_runtime.core.requests.append import new_commands
 from perdure_runtime.core.requests.wake import (
     cancel_calls,
     clear_timeout,
@@ -24,28 +25,42 @@ from perdure_runtime.core.requests.wake import (
     end_lease,
     hold_timeouts,
     move,
+    next_attempt,
 )
 from perdure_runtime.core.retry import retry_delay_ms
 from perdure_runtime.core.rows import TimerKind
 
 
 def finish(execution: Execution, request: Finish, now_ms: int, draw: float) -> Decision:
-    """The body ended. An outcome made before it saw a cancel or a timeout wins over them."""
-    new_commands(execution, request.base, ())
+    """The body ended.
+
+    An outcome made before the body saw a cancel or its timeout wins over it; whatever a body makes
+    of itself after that, it was cancelled, or ran out of time (semantics, section 8).
+
+    Raises:
+        ProtocolError: commands of this attempt are missing, or unknown to the worker.
+    """
+    if request.base != execution.commands:
+        raise ProtocolError(
+            f"execution {execution.key.id!r}: the worker finishes after {request.base} commands, "
+            f"but {execution.commands} are recorded"
+        )
     decision = Decision()
     if request.progress is not None:
         decision.changes["progress"] = msgspec.json.encode(request.progress)
-    if request.cancelled:
-        cancel = execution.cancel or CancelRequested()
-        end_cancelled(execution, decision, cancel, now_ms, request.writes)
-    elif request.timed_out:
-        attempt_failed(
-            execution, decision, timeout_failure(execution), now_ms, draw, request.writes
-        )
+    if execution.row.status is Status.SUSPENDED:
+        move(execution, decision, Status.RUNNING)  # the worker was busy after all
+    writes = request.writes
+    if execution.cancel is not None and request.consumed >= execution.cancel_index:
+        end_cancelled(execution, decision, execution.cancel, now_ms, writes)
+    elif 0 <= execution.timed_out_index <= request.consumed:
+        attempt_timed_out(execution, decision, now_ms, draw, writes)
     elif request.failure is not None:
-        attempt_failed(execution, decision, request.failure, now_ms, draw, request.writes)
+        attempt_failed(execution, decision, request.failure, now_ms, draw, writes)
+    elif request.cancelled or request.timed_out:
+        end_cancelled(execution, decision, CancelRequested(), now_ms, writes)
     else:
-        ended = ExecutionEnded(Status.COMPLETED, request.result, None, request.writes)
+        ended = ExecutionEnded(Status.COMPLETED, request.result, None, writes)
         end(execution, decision, ended, now_ms)
     return decision
 
@@ -75,11 +90,17 @@ def cancelled_failure(execution: Execution, cancel: CancelRequested) -> Failure:
     return Failure("ServiceUnavailableError", message, FailureCode.UNAVAILABLE)
 
 
-def timeout_failure(execution: Execution) -> Failure:
-    """The failure of an attempt that ran out of time."""
+def attempt_timed_out(
+    execution: Execution,
+    decision: Decision,
+    now_ms: int,
+    draw: float,
+    writes: tuple[StateWrite, ...] = (),
+) -> None:
+    """The attempt's timeout took effect: it counts as a failure."""
     timeout_ms = execution.started.timeout_ms if execution.started else None
     seconds = (timeout_ms or 0) / 1000
-    return Failure(
+    failure = Failure(
         "TimeoutError",
         f"attempt {execution.attempt} of {execution.row.target.name()} "
         f"ran longer than {seconds:g} s",
@@ -87,6 +108,7 @@ def timeout_failure(execution: Execution) -> Failure:
         module="builtins",
         qualname="TimeoutError",
     )
+    attempt_failed(execution, decision, failure, now_ms, draw, writes, Status.TIMED_OUT)
 
 
 def attempt_failed(
@@ -96,34 +118,39 @@ def attempt_failed(
     now_ms: int,
     draw: float,
     writes: tuple[StateWrite, ...] = (),
+    last: Status = Status.FAILED,
 ) -> None:
-    """R2: the next attempt after its back-off, or the end when the retries are used up."""
+    """R2: the next attempt after its back-off, or the end when the retries are used up.
+
+    Args:
+        last: the execution's status if this was its last attempt.
+    """
     started = execution.started
     assert started is not None
-    if execution.cancel is not None and failure.code is FailureCode.TIMEOUT:
+    retries = execution.attempt - execution.retries_from
+    again = failure.retryable and retries <= started.retry.max_retries
+    parks = failure.retryable and started.on_exhausted == "pause"
+    if not again and not parks:
+        end(execution, decision, ExecutionEnded(last, None, failure, writes), now_ms)
+        return
+    if execution.cancel is not None:  # a backing-off or parked execution ends at once
         end_cancelled(execution, decision, execution.cancel, now_ms, writes)
         return
-    retries = execution.attempt - execution.retries_from
-    if failure.retryable and retries <= started.retry.max_retries:
-        delay_ms = retry_delay_ms(started.retry, retries, draw, failure.retry_after_ms)
-        next_ms = now_ms + delay_ms
-        decision.entries.append(AttemptEnded(execution.attempt, failure, next_ms, writes))
-        error = f"{failure.type_name}: {failure.message}"[:1000]
-        move(execution, decision, Status.SCHEDULED, due_ms=next_ms, error=error)
-        cancel_calls(execution, decision, f"attempt {execution.attempt} of the caller failed")
-        clear_timeout(execution, decision, TimerKind.ATTEMPT)
-        decision.effects.extend(ClearTimer(TimerKind.TIMER, path) for path in execution.timers)
-        decision.effects.append(SetTimer(TimerKind.START, "", next_ms))
-        end_lease(execution, decision, "ended")
-    elif started.on_exhausted == "pause":
-        decision.entries.append(AttemptEnded(execution.attempt, failure, now_ms, writes))
-        decision.entries.append(Paused(f"retries used up: {failure.type_name}: {failure.message}"))
-        move(execution, decision, Status.PAUSED, detail="retries used up")
-        cancel_calls(execution, decision, f"attempt {execution.attempt} of the caller failed")
-        clear_timeout(execution, decision, TimerKind.ATTEMPT)
-        hold_timeouts(execution, decision, now_ms)
-        end_lease(execution, decision, "ended")
+    end_lease(execution, decision, "ended")
+    clear_timeout(execution, decision, TimerKind.ATTEMPT)
+    clear_timeout(execution, decision, TimerKind.GRACE)
+    decision.effects.extend(ClearTimer(TimerKind.TIMER, path) for path in execution.timers)
+    error = f"{failure.type_name}: {failure.message}"[:1000]
+    due_ms = now_ms
+    if again:
+        due_ms = due_after(
+            now_ms, retry_delay_ms(started.retry, retries, draw, failure.retry_after_ms)
+        )
+    decision.entries.append(AttemptEnded(execution.attempt, failure, due_ms, writes))
+    if again:
+        next_attempt(execution, decision, due_ms, now_ms, error=error)
     else:
-        timed_out = failure.code is FailureCode.TIMEOUT and not failure.traceback_text
-        status = Status.TIMED_OUT if timed_out else Status.FAILED
-        end(execution, decision, ExecutionEnded(status, None, failure, writes), now_ms)
+        decision.entries.append(Paused(f"retries used up: {error}"))
+        move(execution, decision, Status.PAUSED, detail="retries used up", error=error)
+        hold_timeouts(execution, decision, now_ms)
+    cancel_calls(execution, decision, f"attempt {execution.attempt} of the caller failed")

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from perdure_runtime.core.effects import Decision, Enqueue
+from typing import Final
+
+from perdure_runtime.core.effects import Decision
 from perdure_runtime.core.entries import AttemptStarted, Paused
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.limits import due_after
 from perdure_runtime.core.messages import MethodSpec
-from perdure_runtime.core.requests.wake import end_lease, hold_timeouts, move, set_timeout
+from perdure_runtime.core.requests.finish import end_cancelled
+from perdure_runtime.core.requests.wake import (
+    end_lease,
+    enqueue,
+    has_timeout,
+    hold_timeouts,
+    move,
+    set_timeout,
+)
 from perdure_runtime.core.retry import NO_RETRY, Retry
 from perdure_runtime.core.rows import TimerKind
 
-DEFAULT_HANDLER_RETRY = Retry()
+DEFAULT_HANDLER_RETRY: Final = Retry()
 
 
 def grant(execution: Execution, spec: MethodSpec, build_id: str, now_ms: int) -> Decision:
@@ -27,18 +38,22 @@ def grant(execution: Execution, spec: MethodSpec, build_id: str, now_ms: int) ->
         return decision
     options = created.options
     attempt = execution.attempt + 1
-    own = spec.retry if spec.kind != "handler" else options.handler_retry or DEFAULT_HANDLER_RETRY
-    retry = options.retry or own or NO_RETRY
-    timeout_ms = options.attempt_timeout_ms or spec.attempt_timeout_ms
+    default = NO_RETRY
+    if spec.kind == "handler":
+        default = options.handler_retry or DEFAULT_HANDLER_RETRY
+    retry = options.retry or spec.retry or default
+    timeout_ms = options.attempt_timeout_ms
+    if timeout_ms is None:
+        timeout_ms = spec.attempt_timeout_ms
     decision.entries.append(AttemptStarted(attempt, retry, timeout_ms, build_id, spec.on_exhausted))
     decision.changes.update(attempt=attempt, kind=spec.kind, build_id=build_id)
     if timeout_ms is not None:
-        set_timeout(execution, decision, TimerKind.ATTEMPT, now_ms + timeout_ms)
+        set_timeout(execution, decision, TimerKind.ATTEMPT, due_after(now_ms, timeout_ms))
     if not execution.row.started_ms:
         decision.changes["started_ms"] = now_ms
-        if options.execution_timeout_ms is None and spec.execution_timeout_ms is not None:
-            due_ms = now_ms + spec.execution_timeout_ms
-            set_timeout(execution, decision, TimerKind.EXECUTION, due_ms)
+    own_ms = spec.execution_timeout_ms
+    if own_ms is not None and not has_timeout(execution, decision, TimerKind.EXECUTION):
+        set_timeout(execution, decision, TimerKind.EXECUTION, due_after(now_ms, own_ms))
     return decision
 
 
@@ -50,22 +65,27 @@ def adopt(execution: Execution) -> Decision:
     return decision
 
 
-def lease_lost(execution: Execution, max_crashes: int, now_ms: int) -> Decision:
-    """The worker is gone. Only an execution with work in progress counts as crashed with it."""
+def lease_lost(
+    execution: Execution, max_crashes: int, now_ms: int, reason: str = "lost"
+) -> Decision:
+    """The worker is gone, or cannot be believed. Only an execution with work in progress counts as
+    crashed with it; one that keeps crashing at the same place is parked."""
     decision = Decision()
+    end_lease(execution, decision, reason)
     if execution.row.status is not Status.RUNNING:
         return decision
     same_place = execution.row.crash_index == execution.length
     crashes = execution.row.crash_count + 1 if same_place else 1
     decision.changes.update(crash_count=crashes, crash_index=execution.length)
-    if crashes >= max_crashes:
-        reason = f"poisonous: its worker died {crashes} times at journal entry {execution.length}"
-        decision.entries.append(Paused(reason))
-        move(execution, decision, Status.PAUSED, detail=reason)
-        hold_timeouts(execution, decision, now_ms)
+    if crashes < max_crashes:
+        enqueue(execution, decision)
+    elif execution.cancel is not None:
+        end_cancelled(execution, decision, execution.cancel, now_ms)
     else:
-        move(execution, decision, Status.QUEUED)
-        decision.effects.append(Enqueue())
+        text = f"poisonous: its worker died {crashes} times at journal entry {execution.length}"
+        decision.entries.append(Paused(text))
+        move(execution, decision, Status.PAUSED, detail=text)
+        hold_timeouts(execution, decision, now_ms)
     return decision
 
 
@@ -74,15 +94,21 @@ def release(execution: Execution) -> Decision:
     decision = Decision()
     end_lease(execution, decision, "released")
     if execution.row.status is Status.RUNNING:
-        move(execution, decision, Status.QUEUED)
-        decision.effects.append(Enqueue())
+        enqueue(execution, decision)
     return decision
 
 
 def mismatch(execution: Execution, diff: str, now_ms: int) -> Decision:
-    """The code and the journal disagree: nothing is recorded, the execution is blocked."""
+    """The code and the journal disagree: nothing is recorded, the execution is blocked.
+
+    One that is being cancelled ends: a blocked execution ends at once, without running the body.
+    """
     decision = Decision()
-    move(execution, decision, Status.BLOCKED, detail=diff)
+    if execution.cancel is not None:
+        end_cancelled(execution, decision, execution.cancel, now_ms)
+        return decision
+    text = diff.encode(errors="backslashreplace").decode()  # quotes user values: maybe no UTF-8
+    move(execution, decision, Status.BLOCKED, detail=text)
     hold_timeouts(execution, decision, now_ms)
     end_lease(execution, decision, "blocked")
     return decision

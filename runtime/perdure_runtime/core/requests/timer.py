@@ -2,76 +2,82 @@
 
 from __future__ import annotations
 
-from perdure_runtime.core.effects import ClearTimer, Decision, Enqueue, SetTimer
+from perdure_runtime.core.effects import ClearTimer, Decision
 from perdure_runtime.core.entries import AttemptTimedOut, TimerFired
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status, is_end
+from perdure_runtime.core.limits import due_after
 from perdure_runtime.core.requests.control import cancel
-from perdure_runtime.core.requests.finish import attempt_failed, end_cancelled, timeout_failure
-from perdure_runtime.core.requests.wake import move, news, timeout_due_ms
+from perdure_runtime.core.requests.finish import attempt_timed_out, end_cancelled
+from perdure_runtime.core.requests.wake import (
+    PARKED,
+    clear_timeout,
+    enqueue,
+    has_timeout,
+    news,
+    set_timeout,
+    timeout_due_ms,
+)
 from perdure_runtime.core.rows import Timer, TimerKind
-
-PARKED = (Status.PAUSED, Status.BLOCKED)
 
 
 def timer_due(
     execution: Execution, timer: Timer, now_ms: int, draw: float, grace_ms: int
 ) -> Decision:
-    """What a due timer does; clears it. A timer that was set anew meanwhile is not due."""
-    if _set_anew(execution, timer, now_ms):
+    """What a due timer does; clears it. A timer that was set anew meanwhile is not due, and the
+    clocks of a parked execution's timeouts stand still."""
+    kind = TimerKind(timer.kind)
+    if _set_anew(execution, timer, kind, now_ms):
         return Decision()
-    decision = Decision(effects=[ClearTimer(TimerKind(timer.kind), timer.path)])
+    decision = Decision(effects=[ClearTimer(kind, timer.path)])
     if is_end(execution.row.status):
         return decision
-    match timer.kind:
+    match kind:
         case TimerKind.TIMER:
-            if timer.attempt == execution.attempt and timer.path in execution.timers:
-                news(execution, decision, TimerFired(timer.path, timer.attempt))
+            if timer.path in execution.timers:
+                news(execution, decision, TimerFired(timer.path, execution.attempt))
         case TimerKind.START:
-            _start(execution, decision)
+            if execution.row.status is Status.SCHEDULED and not execution.calls:
+                enqueue(execution, decision)
         case TimerKind.ATTEMPT:
-            if execution.attempt_open and timer.attempt == execution.attempt:
-                _attempt_timeout(execution, decision, now_ms, grace_ms)
-        case TimerKind.EXECUTION:
+            _attempt_timeout(execution, decision, now_ms, grace_ms)
+        case TimerKind.EXECUTION if has_timeout(execution, decision, kind):
             cancelled = cancel(execution, "execution timeout", now_ms, grace_ms, timed_out=True)
             cancelled.effects[:0] = decision.effects
             return cancelled
         case TimerKind.GRACE:
             _grace_over(execution, decision, now_ms, draw)
+        case _:
+            pass
     return decision
 
 
-def _set_anew(execution: Execution, timer: Timer, now_ms: int) -> bool:
-    match timer.kind:
+def _set_anew(execution: Execution, timer: Timer, kind: TimerKind, now_ms: int) -> bool:
+    match kind:
         case TimerKind.TIMER:
             return execution.timers.get(timer.path, 0) > now_ms
         case TimerKind.START:
             return execution.row.status is Status.SCHEDULED and execution.row.due_ms > now_ms
-        case TimerKind.ATTEMPT | TimerKind.EXECUTION:
-            return timeout_due_ms(execution, TimerKind(timer.kind)) > now_ms
         case _:
-            return False
-
-
-def _start(execution: Execution, decision: Decision) -> None:
-    """The start or the back-off is over; an attempt also waits for the calls of the one before."""
-    if execution.row.status is Status.SCHEDULED and not execution.calls:
-        move(execution, decision, Status.QUEUED)
-        decision.effects.append(Enqueue())
+            return execution.row.status in PARKED or timeout_due_ms(execution, kind) > now_ms
 
 
 def _attempt_timeout(execution: Execution, decision: Decision, now_ms: int, grace_ms: int) -> None:
-    if execution.row.status in PARKED or execution.timed_out_index >= 0:
+    """The body sees it like a cancel, unless it sees one already."""
+    if not has_timeout(execution, decision, TimerKind.ATTEMPT):
         return
-    news(execution, decision, AttemptTimedOut(execution.attempt))
-    decision.effects.append(SetTimer(TimerKind.GRACE, "", now_ms + grace_ms))
+    clear_timeout(execution, decision, TimerKind.ATTEMPT)
+    if execution.attempt_open and execution.cancel is None:
+        news(execution, decision, AttemptTimedOut(execution.attempt))
+        set_timeout(execution, decision, TimerKind.GRACE, due_after(now_ms, grace_ms))
 
 
 def _grace_over(execution: Execution, decision: Decision, now_ms: int, draw: float) -> None:
     """The body did not end in time after a cancel or a timeout: end it without its help."""
-    if execution.row.status in PARKED:
+    if not has_timeout(execution, decision, TimerKind.GRACE):
         return
+    clear_timeout(execution, decision, TimerKind.GRACE)
     if execution.cancel is not None:
         end_cancelled(execution, decision, execution.cancel, now_ms)
-    elif execution.timed_out_index >= 0 and execution.attempt_open:
-        attempt_failed(execution, decision, timeout_failure(execution), now_ms, draw)
+    elif execution.timed_out_index >= 0:
+        attempt_timed_out(execution, decision, now_ms, draw)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -20,9 +20,13 @@ from perdure_runtime.core.effects import (
     SetTimer,
 )
 from perdure_runtime.core.entries import Entry, ExecutionEnded
+from perdure_runtime.core.errors import InvalidTransitionError
 from perdure_runtime.core.execution import Execution
+from perdure_runtime.core.ids import ExecutionKey, ParentLink
 from perdure_runtime.core.lifecycle import Status, transition
 from perdure_runtime.core.rows import TimerKind
+
+PARKED: Final = (Status.PAUSED, Status.BLOCKED)
 
 
 def move(execution: Execution, decision: Decision, status: Status, **changes: Any) -> None:
@@ -41,8 +45,13 @@ def news(execution: Execution, decision: Decision, entry: Entry) -> None:
         if status is Status.SUSPENDED:
             move(execution, decision, Status.RUNNING)
     elif status is Status.SUSPENDED:
-        move(execution, decision, Status.QUEUED)
-        decision.effects.append(Enqueue())
+        enqueue(execution, decision)
+
+
+def enqueue(execution: Execution, decision: Decision, **changes: Any) -> None:
+    """The execution wants a worker."""
+    move(execution, decision, Status.QUEUED, **changes)
+    decision.effects.append(Enqueue())
 
 
 def end_lease(execution: Execution, decision: Decision, reason: str) -> None:
@@ -51,9 +60,44 @@ def end_lease(execution: Execution, decision: Decision, reason: str) -> None:
         decision.effects.append(EndLease(execution.epoch, reason))
 
 
+def cancel_child(
+    execution: Execution, attempt: int, path: str, child: ExecutionKey, reason: str
+) -> CancelChild:
+    """Cancel the child of one call."""
+    address = ParentLink(execution.key, execution.row.run, attempt, path)
+    return CancelChild(child, address, reason)
+
+
 def cancel_calls(execution: Execution, decision: Decision, reason: str) -> None:
-    """Cancel every open call."""
-    decision.effects.extend(CancelChild(call.child, reason) for call in execution.calls.values())
+    """Cancel every open call. It comes last in a decision: what ends at once answers at once."""
+    decision.effects.extend(
+        cancel_child(execution, attempt, path, call.child, reason)
+        for (attempt, path), call in execution.calls.items()
+    )
+
+
+def next_attempt(
+    execution: Execution, decision: Decision, due_ms: int, now_ms: int, **changes: Any
+) -> None:
+    """Wait for a start time, for the calls of the attempt before to be terminal, or for a worker.
+
+    `call_completed` or the timer, whichever comes last, then makes it `queued`.
+    """
+    if due_ms > now_ms:
+        move(execution, decision, Status.SCHEDULED, due_ms=due_ms, **changes)
+        decision.effects.append(SetTimer(TimerKind.START, "", due_ms))
+    elif execution.calls:
+        move(execution, decision, Status.SCHEDULED, due_ms=due_ms, **changes)
+    else:
+        enqueue(execution, decision, **changes)
+
+
+def check_not_cancelling(execution: Execution) -> None:
+    """Raise InvalidTransitionError while a cancellation is under way."""
+    if execution.cancel is not None:
+        raise InvalidTransitionError(
+            f"execution {execution.key.id!r} is being cancelled: it cannot become paused"
+        )
 
 
 def end(execution: Execution, decision: Decision, entry: ExecutionEnded, now_ms: int) -> None:
@@ -61,13 +105,13 @@ def end(execution: Execution, decision: Decision, entry: ExecutionEnded, now_ms:
     decision.entries.append(entry)
     error = f"{entry.failure.type_name}: {entry.failure.message}" if entry.failure else ""
     move(execution, decision, entry.status, ended_ms=now_ms, error=error[:1000], held=b"")
-    cancel_calls(execution, decision, f"caller {execution.key.id} ended")
-    decision.effects.append(ClearTimers())
+    decision.effects.append(ClearTimers(tuple(execution.timers)))
     end_lease(execution, decision, "ended")
     created = execution.created
     if created is not None and created.parent is not None and not created.parent.detached:
         decision.effects.append(CompleteCall(created.parent, entry.result, entry.failure))
     decision.effects.append(Ended())
+    cancel_calls(execution, decision, f"caller {execution.key.id} ended")
 
 
 def outcome_of(execution: Execution, entry: ExecutionEnded) -> Outcome:
@@ -82,6 +126,11 @@ def set_timeout(execution: Execution, decision: Decision, kind: TimerKind, due_m
     timeouts[kind.value] = due_ms
     decision.changes["held"] = msgspec.json.encode(timeouts)
     decision.effects.append(SetTimer(kind, "", due_ms))
+
+
+def has_timeout(execution: Execution, decision: Decision, kind: TimerKind) -> bool:
+    """Whether a timeout is set, running or held."""
+    return kind.value in _timeouts(execution, decision)
 
 
 def clear_timeout(execution: Execution, decision: Decision, kind: TimerKind) -> None:
@@ -100,7 +149,7 @@ def timeout_due_ms(execution: Execution, kind: TimerKind) -> int:
 def hold_timeouts(execution: Execution, decision: Decision, now_ms: int) -> None:
     """Stop the clocks of timeouts while parked: the row keeps what is left (semantics, 8)."""
     timeouts = _timeouts(execution, decision)
-    if timeouts:
+    if timeouts and execution.row.status not in PARKED:
         left = {kind: max(1, due_ms - now_ms) for kind, due_ms in timeouts.items()}
         decision.changes["held"] = msgspec.json.encode(left)
         decision.effects.extend(ClearTimer(TimerKind(kind)) for kind in timeouts)

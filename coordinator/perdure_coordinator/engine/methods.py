@@ -1,0 +1,47 @@
+"""Methods that nobody has: what waits for one on a live, unchanged service fails (semantics, 5)."""
+
+from __future__ import annotations
+
+import time
+from difflib import get_close_matches
+from functools import partial
+
+from perdure_coordinator.engine.shard import Shard
+from perdure_coordinator.engine.workers import Workers
+from perdure_runtime.core.effects import Decision
+from perdure_runtime.core.entries import ExecutionEnded
+from perdure_runtime.core.execution import Execution
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.payload import Failure, FailureCode
+from perdure_runtime.core.requests.wake import end
+
+
+def refuse_unknown_methods(shard: Shard, workers: Workers) -> None:
+    """Fail what is queued for a method that its service never registered.
+
+    A service without a live worker, or whose set of sessions changed within `lease_ms`, may still
+    bring the method: restarts and rolling deploys fail nothing.
+    """
+    now_s, lease_s = time.monotonic(), shard.config.lease_ms / 1000
+    for space, service, method in shard.dispatcher.methods():
+        if (space, service, method) in workers.catalog:
+            continue
+        changed_s = shard.sessions.changed_s.get((space, service))
+        served = shard.sessions.serving(space, service)
+        if not served or changed_s is None or now_s - changed_s < lease_s:
+            continue
+        known = sorted(m for n, s, m in workers.catalog if (n, s) == (space, service))
+        nearest = get_close_matches(method, known, 1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        message = f"service {service!r} has no method {method!r} (known: {', '.join(known)}){hint}"
+        for key in shard.dispatcher.queued((space, service, method)):
+            shard.submit(key, partial(_refuse, shard, message))
+
+
+def _refuse(shard: Shard, message: str, execution: Execution | None) -> None:
+    if execution is None or execution.row.status is not Status.QUEUED:
+        return
+    failure = Failure("MethodNotFoundError", message, FailureCode.METHOD_NOT_FOUND, retryable=False)
+    decision = Decision()
+    end(execution, decision, ExecutionEnded(Status.FAILED, None, failure), shard.clock.now_ms())
+    shard.decided(execution, decision)
