@@ -12,18 +12,15 @@ import socket
 from typing import Final
 
 from grpc import aio
-from grpc_health.v1 import health
-from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection
 
 from perdure_coordinator.engine import Engine
 from perdure_coordinator.services.admin import AdminService
 from perdure_coordinator.services.calls import Desk
 from perdure_coordinator.services.client import client_service
+from perdure_coordinator.services.standard import StandardServices
 from perdure_coordinator.services.worker import WorkerService
 from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
 from perdure_runtime.core.limits import MAX_FRAME_BYTES
-from perdure_runtime.wire.v1.rpc import ADMIN_SERVICE, CLIENT_SERVICE, WORKER_SERVICE
 
 OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # else a second server would share the port in silence
@@ -58,7 +55,6 @@ class Server:
     def __init__(self, engine: Engine, heartbeat_s: float) -> None:
         self._desk = Desk(engine)
         self._grpc = aio.server(options=OPTIONS)
-        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in the stubs
         self.port = 0
         self._grpc.add_generic_rpc_handlers(
             (
@@ -67,11 +63,7 @@ class Server:
                 AdminService(self._desk).handler(),
             )
         )
-        add_HealthServicer_to_server(self._health, self._grpc)
-        names = (WORKER_SERVICE, CLIENT_SERVICE, ADMIN_SERVICE)
-        reflection.enable_server_reflection(
-            (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc
-        )
+        self._standard = StandardServices(self._grpc)
 
     def bind(self, host: str, port: int, *, insecure: bool = False) -> int:
         """Take the port (0: a free one) and return it.
@@ -102,7 +94,7 @@ class Server:
         if self._desk.stopping:
             return
         self._desk.stopping = True
-        await self._health.enter_graceful_shutdown()
+        await self._standard.stop()
         ending = asyncio.create_task(self._grpc.stop(grace_s))
         await self._desk.engine.stop(grace_s)
         await asyncio.gather(*(stream.drain() for stream in self._desk.streams))

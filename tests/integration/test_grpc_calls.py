@@ -78,14 +78,15 @@ async def test_an_outcome_is_pushed_to_1000_waiters_that_ask_nothing_meanwhile(
     assert {Status.COMPLETED} == {outcome.status for outcome in outcomes}
 
 
-async def test_a_cancelled_wait_is_forgotten_by_the_coordinator(
+async def test_the_coordinator_is_told_of_a_cancelled_wait(
     coordinator: CoordinatorProcess, transport: GrpcTransport, request_for: MakeRequest
 ) -> None:
     await transport.start(request_for("a"))
     waiting = asyncio.create_task(transport.wait("default", "a"))
     await transport.describe("default", "a")
-    waiting.cancel()
     before = (await transport.stats())["client_requests"]
+    waiting.cancel()
+    await asyncio.wait((waiting,))
     await transport.describe("default", "a")
     assert before + 3 == (await transport.stats())["client_requests"]  # with the Abandon
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final, cast
+from typing import Final
 
 import grpc
 
@@ -19,7 +18,6 @@ from perdure_coordinator.services.calls import (
 )
 from perdure_coordinator.services.streams import FrameWriter, first_of
 from perdure_runtime.core.client import Description, Outcome
-from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.wire.v1 import rpc
@@ -58,10 +56,7 @@ def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
             writer = FrameWriter()
 
             async def read() -> None:
-                entries = cast(
-                    "AsyncGenerator[Recorded, None]",  # which closes what it holds in the engine
-                    engine.history(*request.key, request.from_index, request.follow),
-                )
+                entries = engine.history(*request.key, request.from_index, request.follow)
                 async with aclosing(entries):
                     async for recorded in entries:
                         writer.put(history_chunk(recorded))
