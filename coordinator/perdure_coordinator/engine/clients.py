@@ -63,6 +63,7 @@ class Clients:
         self._shard = shard
         self._describer = describer
         self._running: dict[Name, asyncio.Future[Any]] = {}
+        self._starting_bytes = 0  # inputs of starts that are not answered
 
     async def start(self, request: StartRequest) -> StartReply:
         """Start an execution or attach to it.
@@ -71,6 +72,14 @@ class Clients:
             InvalidArgumentError, AlreadyExistsError, OverloadedError
         """
         self._check_start(request)
+        size_bytes = len(request.input.data)
+        self._starting_bytes += size_bytes
+        try:
+            return await self._start_or_attach(request)
+        finally:
+            self._starting_bytes -= size_bytes
+
+    async def _start_or_attach(self, request: StartRequest) -> StartReply:
         key = ExecutionKey(request.namespace, request.id)
         if request.id_policy is not IdPolicy.REJECT:
             attached: StartReply = await self._ask(key, partial(self._start, request))
@@ -109,7 +118,12 @@ class Clients:
         if abs(request.options.priority) > MAX_PRIORITY:
             raise InvalidArgumentError(f"the priority is beyond {MAX_PRIORITY}")
         shard = self._shard
-        if shard.committer.congested or shard.loader.waiting >= shard.config.max_queued_starts:
+        config = shard.config
+        if (
+            shard.committer.congested
+            or shard.loader.waiting >= config.max_queued_starts
+            or self._starting_bytes >= config.pending_limit_bytes
+        ):
             shard.stats.overloads += 1
             raise OverloadedError(
                 "the coordinator has more to write than its bound allows; retry later",

@@ -49,6 +49,18 @@ async def digest_of(ctx: DurableContext, text: str) -> int:
     return len(text)
 
 
+def page(number: int, size: int) -> str:
+    """A large result."""
+    return str(number).rjust(size)
+
+
+@durable.flow
+async def bulky(ctx: DurableContext, pages: int, size: int) -> int:
+    """Has a journal of `pages` large entries."""
+    return sum([len(await ctx.run(page, number, size)) for number in range(pages)])
+
+
 gated.add_function(through_the_gate)
+gated.add_function(bulky)
 gated.add_function(quick)
 gated.add_function(digest_of)

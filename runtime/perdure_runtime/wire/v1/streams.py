@@ -33,11 +33,14 @@ from perdure_runtime.wire.v1 import client, frames
 CHUNK_BYTES: Final = MAX_FRAME_BYTES // 4
 """A chunk is larger than this only when it is a single message that cannot be divided."""
 
+JOINED_BYTES: Final = 1024 * 1024
+"""Small things leave together up to here: receivers with gRPC's default limit (4 MiB) take it."""
+
 M = TypeVar("M")
 _F = TypeVar("_F", bound=Message)
 
 
-def join(chunks: deque[bytes], limit_bytes: int = MAX_FRAME_BYTES) -> bytes:
+def join(chunks: deque[bytes], limit_bytes: int = JOINED_BYTES) -> bytes:
     """Take chunks from the left that fit into one frame, at least one; returns the frame."""
     first = chunks.popleft()
     if not chunks:
