@@ -147,7 +147,7 @@ class RawWorker:
 
 @asynccontextmanager
 async def raw_channel(endpoint: str) -> AsyncIterator[aio.Channel]:
-    """A channel without any of the SDK's ways, but its limits."""
-    options = [option for option in OPTIONS if "message_length" not in option[0]]
+    """A channel like the SDK's that sends frames of any size."""
+    options = [option for option in OPTIONS if "max_send" not in option[0]]
     async with aio.insecure_channel(endpoint.removeprefix("http://"), options) as channel:
         yield channel

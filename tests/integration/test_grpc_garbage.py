@@ -11,9 +11,14 @@ from grpc import aio
 
 from perdure.client.endpoint import error_of
 from perdure.client.grpc_transport import GrpcTransport
-from perdure_runtime.core.errors import LimitExceededError, PerdureError, ProtocolError
+from perdure_runtime.core.errors import (
+    LimitExceededError,
+    OverloadedError,
+    PerdureError,
+    ProtocolError,
+)
 from perdure_runtime.core.lifecycle import Status
-from perdure_runtime.core.limits import MAX_FRAME_BYTES
+from perdure_runtime.core.limits import MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES
 from perdure_runtime.core.messages import (
     Activate,
     Append,
@@ -153,3 +158,23 @@ async def test_bytes_that_are_no_http(coordinator: CoordinatorProcess) -> None:
         writer.write_eof()
         await asyncio.wait_for(reader.read(), 20)
         writer.close()
+
+
+async def test_a_worker_that_does_not_read_loses_its_stream_and_nothing_else(
+    channel: aio.Channel,
+    coordinator: CoordinatorProcess,
+    transport: GrpcTransport,
+    request_for: MakeRequest,
+) -> None:
+    deaf = RawWorker(channel)
+    await deaf.say(HELLO)
+    await deaf.hear(Welcome)
+    large = b'"' + b"x" * (MAX_PAYLOAD_BYTES - 2) + b'"'
+    ids = [f"large-{number}" for number in range(24)]  # 96 MiB
+    for id in ids:
+        await transport.start(request_for(id, large))
+    async with linked_worker(coordinator.endpoint, worker_id="w3"):
+        for id in ids:
+            outcome = await asyncio.wait_for(transport.wait("default", id), 30)
+            assert Status.COMPLETED is outcome.status
+    assert isinstance(await deaf.ended(), OverloadedError)

@@ -28,6 +28,7 @@ class FrameWriter:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._overflow = asyncio.Event()
         self._closed = False
         self._error: PerdureError | None = None
 
@@ -42,6 +43,7 @@ class FrameWriter:
             if self._queued_bytes > self._limit_bytes:
                 self._chunks.clear()
                 self.close(OverloadedError(f"{self._queued_bytes} bytes wait to be read: too slow"))
+                self._overflow.set()
                 return
         self._wake.set()
 
@@ -63,6 +65,17 @@ class FrameWriter:
 
     async def run(self, context: Context) -> None:
         """Write until the queue is closed and empty; raises what `close` was given."""
+        await first_of(
+            asyncio.create_task(self._write(context)), asyncio.create_task(self._overflow_raised())
+        )
+
+    async def _overflow_raised(self) -> None:
+        """A reader that does not read keeps `_write` in its frame for ever: end it from here."""
+        await self._overflow.wait()
+        assert self._error is not None
+        raise self._error
+
+    async def _write(self, context: Context) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -16,7 +16,6 @@ from typing import Any, Final
 import grpc
 from grpc import aio
 
-from perdure_coordinator.engine import Engine
 from perdure_coordinator.services.calls import (
     Context,
     Desk,
@@ -91,12 +90,26 @@ class WorkerService:
             if rest:
                 engine.receive(session_id, rest)
             await first_of(
-                asyncio.create_task(_read(engine, session_id, context)),
+                asyncio.create_task(self._read(session_id, context)),
                 asyncio.create_task(writer.run(context)),
                 asyncio.create_task(_beat(writer, self._heartbeat_s)),
             )
         finally:
             engine.disconnect(session_id)
+
+    async def _read(self, session_id: str, context: Context) -> None:
+        """Hand every frame to the engine until the worker closes its side."""
+        engine = self._desk.engine
+        while True:
+            while engine.congested:
+                engine.heartbeat(session_id)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(engine.room(), CONGESTED_S)
+            data = await context.read()
+            if not isinstance(data, bytes):
+                return
+            self._desk.check_open()  # the engine has ended its sessions: that is no one's mistake
+            engine.receive(session_id, read_worker_frame(data))
 
 
 def _first(data: bytes | object) -> tuple[Hello, Sequence[Any]]:
@@ -107,19 +120,6 @@ def _first(data: bytes | object) -> tuple[Hello, Sequence[Any]]:
     if not messages or not isinstance(messages[0], Hello):
         raise ProtocolError("the first message of a session must be Hello")
     return messages[0], messages[1:]
-
-
-async def _read(engine: Engine, session_id: str, context: Context) -> None:
-    """Hand every frame to the engine until the worker closes its side."""
-    while True:
-        while engine.congested:
-            engine.heartbeat(session_id)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(engine.room(), CONGESTED_S)
-        data = await context.read()
-        if not isinstance(data, bytes):
-            return
-        engine.receive(session_id, read_worker_frame(data))
 
 
 async def _beat(writer: FrameWriter, every_s: float) -> None:

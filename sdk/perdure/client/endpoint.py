@@ -31,7 +31,7 @@ OPTIONS: Final = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 5_000),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_reconnect_backoff_ms", 200),  # how often one tries is for the caller to say
     ("grpc.enable_retries", 0),  # ours keep the request id
     ("grpc.use_local_subchannel_pool", 1),  # else a new channel inherits an old one's back-off
 )
