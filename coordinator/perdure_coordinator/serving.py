@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
 from perdure_coordinator.server import Server, check_address
 from perdure_coordinator.store import open_store
+from perdure_runtime.real_loop import real_loop_factory
 
 STOP_GRACE_S = 5.0
 
@@ -50,16 +50,8 @@ def serve(options: Options) -> None:
         SchemaVersionError: a newer version of Perdure wrote the database.
         PerdureError: the port is taken; the database cannot be opened.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=real_loop_factory()) as runner:
         runner.run(_serve(options))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        return None
-    return uvloop.new_event_loop
 
 
 async def _serve(options: Options) -> None:

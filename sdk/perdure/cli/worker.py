@@ -54,6 +54,7 @@ def _serve(services: list[Service], settings: Settings, slots: int, max_cached: 
     import asyncio
 
     from perdure.durable import get_worker
+    from perdure_runtime.real_loop import real_loop_factory
 
     endpoint = settings.endpoint or DEFAULT_ENDPOINT
 
@@ -73,4 +74,5 @@ def _serve(services: list[Service], settings: Settings, slots: int, max_cached: 
         tell(f"worker for {endpoint}, namespace {settings.namespace}; Ctrl-C stops it")
         await made.run()
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=real_loop_factory()) as runner:
+        runner.run(main())
