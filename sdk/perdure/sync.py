@@ -51,11 +51,23 @@ class _Portal:
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine there and wait for it; an interrupt of the wait cancels the coroutine."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        task: asyncio.Task[Any] | None = None
+
+        async def tracked() -> T:
+            nonlocal task
+            task = asyncio.current_task()
+            return await work
+
+        def cancel() -> None:
+            if task is not None:
+                task.cancel()
+
+        # An interrupt may come between any two lines here: what was handed over is cancelled by
+        # the loop, which knows whether it has begun.
         try:
-            return future.result()
+            return asyncio.run_coroutine_threadsafe(tracked(), self._loop).result()
         except BaseException:
-            future.cancel()
+            self._loop.call_soon_threadsafe(cancel)
             raise
 
     def close(self) -> None:
