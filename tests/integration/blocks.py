@@ -15,7 +15,7 @@ from perdure.client.handle import ExecutionHandle
 from tests.integration.apps.witness import Seen
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """One block.
 

@@ -7,110 +7,102 @@ than the bodies that it was running, a coordinator's no result at all.
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-import perdure
-from tests.integration.apps.witness import seen
-from tests.integration.blocks import BLOCKS, Block, check_bodies, check_execution
-from tests.integration.processes import CoordinatorProcess, started_coordinator
-from tests.integration.telling import say
-from tests.integration.workers import (
-    WorkerProcess,
-    arm,
-    killed_at_the_end,
-    started_again,
+from tests.integration.blocks import BLOCKS, Block
+from tests.integration.kills import (
+    COORDINATOR_POINTS,
+    SETTINGS,
+    WORKER_POINTS,
+    kill_coordinators,
+    kill_workers,
 )
+from tests.integration.processes import PythonProcess, started_coordinator
+from tests.integration.telling import say
+from tests.integration.workers import WorkerProcess, worker_environment
 
-APP = "tests.integration.apps.primitives"
-SETTINGS = {"resume_ms": 300}
-WORKER_POINTS = {"after-step-body": 1, "after-step-report": 0, "mid-replay": 0}
-COORDINATOR_POINTS = ("after-receive", "before-commit", "after-commit-before-ack", "timer-fired")
+AT_ONCE = 4
+REGISTERED = BLOCKS[:2]  # what the block on registering services registers
+REGISTERED_AT = re.compile("registered at ")
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-async def kill_workers(
-    block: Block, point: str, folder: Path, coordinator: CoordinatorProcess
-) -> tuple[int, int]:
-    """One execution per hit of the point, on a coordinator that stays; kills and bodies again."""
-    again = 0
+def whole(endpoint: str, witness: Path, namespace: str, point: str) -> PythonProcess:
+    """A worker for all blocks and what they call; it replays all the time if that is the point."""
     options = ("--max-cached", "0") if point == "mid-replay" else ()
-    for n in range(1, 1000):
-        place = folder / f"{point}-{n}"
-        place.mkdir()
-        worker = WorkerProcess(
-            coordinator.endpoint, APP, place / "witness", *options, namespace=point
-        )
-        connected = perdure.connect(coordinator.endpoint, namespace=point, ambient=False)
-        async with connected as client, killed_at_the_end(worker):
-            arm(worker, point, n, place / "fired")
-            await worker.start()
-            handle = await block.start(client, f"{block.name}-{n}")
-            async with started_again(worker):
-                await check_execution(block, client, handle)
-        killed = (place / "fired").exists()
-        least = WORKER_POINTS[point] if killed else 0
-        again += check_bodies(block, seen(place / "witness"), int(killed), least, block.at_once)
-        if not killed:
-            return n - 1, again
-    raise AssertionError(f"{point} fired a thousand times")
+    app = "tests.integration.apps.primitives"
+    return WorkerProcess(endpoint, app, witness, *options, namespace=namespace)
 
 
-async def kill_coordinators(block: Block, point: str, folder: Path) -> tuple[int, int]:
-    """One execution per hit of the point; the worker stays, and finds the coordinator again."""
-    folder.mkdir()
-    again = 0
-    coordinator = CoordinatorProcess(folder / "perdure.db", settings=SETTINGS)
-    await coordinator.start()
-    await coordinator.kill()  # it keeps the port that it had
-    worker = WorkerProcess(coordinator.endpoint, APP, folder / "witness")
-    async with killed_at_the_end(worker, coordinator):
-        await worker.start()
-        for n in range(1, 1000):
-            arm(coordinator, point, n, folder / f"fired-{n}")
-            await coordinator.start()
-            before = len(seen(folder / "witness"))
-            connected = perdure.connect(coordinator.endpoint, ambient=False)
-            async with connected as client, started_again(coordinator):
-                handle = await block.start(client, f"{block.name}-{n}")
-                await check_execution(block, client, handle)
-            killed = (folder / f"fired-{n}").exists()
-            lines = seen(folder / "witness")[before:]
-            again += check_bodies(block, lines, int(killed), 0, block.at_once)
-            if not killed:
-                return n - 1, again
-            await coordinator.kill()
-    raise AssertionError(f"{point} fired a thousand times")
+def callees(endpoint: str, witness: Path, namespace: str, point: str) -> PythonProcess:
+    """A worker for what the blocks call."""
+    return WorkerProcess(endpoint, "tests.integration.apps.callees", witness, namespace=namespace)
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name)
-async def test_a_worker_killed_anywhere_costs_only_what_it_ran(
-    block: Block, tmp_path: Path
+def registration(endpoint: str, witness: Path, namespace: str, point: str) -> PythonProcess:
+    """The worker that the users' block on registering services is."""
+    environment = worker_environment(witness)
+    environment |= {"PERDURE_ENDPOINT": endpoint, "PERDURE_NAMESPACE": namespace}
+    app = "tests.integration.apps.registration"
+    return PythonProcess(app, (), ready=REGISTERED_AT, environment=environment)
+
+
+async def fight(
+    room: asyncio.Semaphore, block: Block, what: str, kills: Coroutine[Any, Any, tuple[int, int]]
 ) -> None:
+    """Wait for a place among the few that fight at once, then for the kills: there must be some."""
+    async with room:
+        count, again = await kills
+    say(f"{block.name}: {what}: {count} kills, {again} bodies ran again")
+    assert count or ("timer-fired" in what and block.name != "process_data")
+
+
+async def test_a_worker_killed_anywhere_costs_only_what_it_ran(tmp_path: Path) -> None:
+    room = asyncio.Semaphore(AT_ONCE)
     async with (
         started_coordinator(tmp_path, settings=SETTINGS) as coordinator,
         asyncio.TaskGroup() as group,
     ):
-        found = {
-            point: group.create_task(kill_workers(block, point, tmp_path, coordinator))
-            for point in WORKER_POINTS
-        }
-    for point, task in found.items():
-        kills, again = task.result()
-        say(f"{block.name}: worker at {point}: {kills} kills, {again} bodies ran again")
-        assert kills
+        for block in BLOCKS:
+            for point in WORKER_POINTS:
+                folder = tmp_path / f"{block.name}-{point}"
+                kills = kill_workers(block, point, folder, coordinator.endpoint, whole)
+                group.create_task(fight(room, block, f"worker at {point}", kills))
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name)
-async def test_a_coordinator_killed_anywhere_loses_nothing(block: Block, tmp_path: Path) -> None:
+async def test_a_coordinator_killed_anywhere_loses_nothing(tmp_path: Path) -> None:
+    room = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as group:
-        found = {
-            point: group.create_task(kill_coordinators(block, point, tmp_path / point))
-            for point in COORDINATOR_POINTS
-        }
-    for point, task in found.items():
-        kills, again = task.result()
-        say(f"{block.name}: coordinator at {point}: {kills} kills, {again} bodies ran again")
-        assert kills or (point == "timer-fired" and block.name != "process_data")
+        for block in BLOCKS:
+            for point in COORDINATOR_POINTS:
+                kills = kill_coordinators(block, point, tmp_path / f"{block.name}-{point}", whole)
+                group.create_task(fight(room, block, f"coordinator at {point}", kills))
+
+
+async def test_the_block_on_registering_services_outlives_kills(tmp_path: Path) -> None:
+    """Its worker, the one with the called services, and the coordinator are killed in turn."""
+    room = asyncio.Semaphore(AT_ONCE)
+    process_data, data_pipeline = REGISTERED
+    async with (
+        started_coordinator(tmp_path, settings=SETTINGS) as coordinator,
+        asyncio.TaskGroup() as group,
+    ):
+        place = coordinator.endpoint
+        for point in ("after-step-body", "after-step-report"):
+            folder = tmp_path / f"own-{point}"
+            kills = kill_workers(data_pipeline, point, folder, place, registration, callees)
+            group.create_task(fight(room, data_pipeline, f"its worker at {point}", kills))
+            folder = tmp_path / f"other-{point}"
+            kills = kill_workers(process_data, point, folder, place, callees, registration)
+            group.create_task(fight(room, process_data, f"the other worker at {point}", kills))
+        for block in REGISTERED:
+            point = "after-commit-before-ack"
+            folder = tmp_path / f"{block.name}-{point}"
+            kills = kill_coordinators(block, point, folder, registration, callees)
+            group.create_task(fight(room, block, f"registered, coordinator at {point}", kills))

@@ -20,12 +20,22 @@ WORKS: Final = re.compile(r"perdure: worker for ")
 ROOT: Final = Path(__file__).parents[2]
 
 
+def worker_environment(witness: Path) -> dict[str, str]:
+    """What every process with our test applications needs."""
+    return {
+        WITNESS: str(witness),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": "0",  # else the command starts itself anew
+    }
+
+
 class WorkerProcess(PythonProcess):
     """`perdure worker TARGET`.
 
     Args:
         witness: the file that bodies write to.
         options: of the command, such as `--max-cached`, `0`.
+        environment: beside what every one of ours needs.
     """
 
     def __init__(
@@ -37,17 +47,12 @@ class WorkerProcess(PythonProcess):
         namespace: str = "default",
         environment: dict[str, str] | None = None,
     ) -> None:
-        own = {
-            WITNESS: str(witness),
-            "PYTHONPATH": str(ROOT),
-            "PYTHONHASHSEED": "0",  # else the command starts itself anew
-        }
         place = ("--endpoint", endpoint, "--namespace", namespace)
         super().__init__(
             "perdure",
             ("worker", target, *place, *options),
             ready=WORKS,
-            environment={**own, **(environment or {})},
+            environment=worker_environment(witness) | (environment or {}),
         )
 
 
