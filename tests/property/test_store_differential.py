@@ -63,6 +63,7 @@ rows = st.builds(
     crash_index=st.integers(-1, 3),
     error=rarely_bad_texts,
     progress=st.binary(max_size=3),
+    held=st.binary(max_size=3),
 )
 timers = st.builds(
     Timer, keys, times, st.sampled_from(["timer", "call"]), texts, times, times, times

@@ -127,7 +127,10 @@ class RowsAndJournals:
             error="E: m",
             detail="d",
             progress=b'{"a": 1}\0',
+            held=b"h",
         )
+        plain, names = row_of(key_of("plain")), ExecutionRow.__struct_fields__
+        assert [name for name in names if getattr(row, name) == getattr(plain, name)] == []
         async with owning(opening) as owner:
             await owner.put(row)
             assert await owner.store.load_rows([row.key]) == {row.key: row}

@@ -43,6 +43,7 @@ CREATE TABLE executions (
     error            TEXT    NOT NULL,
     detail           TEXT    NOT NULL,
     progress         BLOB    NOT NULL,
+    held             BLOB    NOT NULL,
     UNIQUE (namespace, id)
 ) STRICT;
 CREATE INDEX executions_by_age ON executions (namespace, created_ms, id);

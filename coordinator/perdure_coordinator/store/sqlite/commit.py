@@ -34,8 +34,8 @@ INSERT INTO executions (
     shard, service, method, target_key, created_ms, input_digest, kind, parent_namespace,
     parent_id, parent_run, parent_attempt, parent_path, parent_detached,
     status, run, attempt, priority, due_ms, started_ms, ended_ms, updated_ms, crash_count,
-    crash_index, build_id, error, detail, progress)
-VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+    crash_index, build_id, error, detail, progress, held)
+VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (namespace, id) DO UPDATE SET
     shard = excluded.shard, service = excluded.service, method = excluded.method,
     target_key = excluded.target_key, created_ms = excluded.created_ms,
@@ -48,7 +48,7 @@ ON CONFLICT (namespace, id) DO UPDATE SET
     ended_ms = excluded.ended_ms, updated_ms = excluded.updated_ms,
     crash_count = excluded.crash_count, crash_index = excluded.crash_index,
     build_id = excluded.build_id, error = excluded.error, detail = excluded.detail,
-    progress = excluded.progress
+    progress = excluded.progress, held = excluded.held
 """
 _FIND_PLACE: Final = """
 SELECT number, (SELECT max(position) FROM journal WHERE execution = number)

@@ -13,9 +13,9 @@ SELECT_ROW: Final = (
     "SELECT namespace, id, shard, service, method, target_key, status, created_ms, input_digest, "
     "run, attempt, priority, kind, parent_namespace, parent_id, parent_run, parent_attempt, "
     "parent_path, parent_detached, due_ms, started_ms, ended_ms, updated_ms, crash_count, "
-    "crash_index, build_id, error, detail, progress, number FROM executions "
+    "crash_index, build_id, error, detail, progress, held, number FROM executions "
 )
-NUMBER: Final = 29  # position of the execution's number in SELECT_ROW
+NUMBER: Final = 30  # position of the execution's number in SELECT_ROW
 
 _STATUSES: Final = {status.value: status for status in Status}
 _NO_PARENT: Final = (None, None, None, None, None, None)
@@ -54,6 +54,7 @@ def row_from(columns: tuple[Any, ...]) -> ExecutionRow:
         error=columns[26],
         detail=columns[27],
         progress=columns[28],
+        held=columns[29],
     )
 
 
@@ -89,4 +90,5 @@ def state_of(row: ExecutionRow) -> tuple[Any, ...]:
         row.error,
         row.detail,
         row.progress,
+        row.held,
     )
