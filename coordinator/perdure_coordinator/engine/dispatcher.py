@@ -7,6 +7,7 @@ executions need not be in memory; a bounded number of those next in line is load
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from enum import Enum, auto
 from itertools import count
@@ -73,18 +74,22 @@ class Dispatcher:
         heads = [(queue[0], method) for method, queue in self._live_queues()]
         heapq.heapify(heads)
         offering = {method: self._sessions.offering(*method) for _, method in heads}
+        loading = Counter(method for method, _ in self._loading.values())
         while heads and len(self._loading) < LOADS_MAX:
             _, method = heads[0]
-            session = max(offering[method], key=_free_slots, default=None)
-            if session is None or session.free_slots <= 0:
+            sessions = offering[method]
+            # What is being loaded has its slot already: those behind it do not overtake it.
+            if sum(map(_free_slots, sessions)) <= loading[method]:
                 heapq.heappop(heads)
                 continue
+            session = max(sessions, key=_free_slots)
             queue = self._queues[method]
             item = heapq.heappop(queue)
             key = item[2]
             match self._grant(key, session):
                 case Granted.LOADING:
                     self._loading[key] = method, item
+                    loading[method] += 1
                 case _:
                     self.dequeue(key)
             self._skip_gone(queue)

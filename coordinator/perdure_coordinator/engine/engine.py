@@ -98,7 +98,12 @@ class Engine:
                 process must end (architecture, section 3). Ends it by default.
         """
         engine = cls(store, config or Config(), on_fatal)
-        await engine._begin()
+        try:
+            await engine._begin()
+        except BaseException:
+            if engine._broken is not None:
+                await engine._drop(engine._shard, _unavailable(engine._broken), "not opened")
+            raise
         engine._ticker = asyncio.get_running_loop().create_task(engine._tick(), name="perdure-tick")
         return engine
 
@@ -305,11 +310,11 @@ class Engine:
         refused = Reloading(f"nothing was written: {error}")
         await self._drop(self._shard, refused, "the coordinator reloads; connect again")
         while True:
+            await asyncio.sleep(self._config.reload_ms / 1000)
             try:
                 await self._begin()
             except StoreFull:
                 await self._drop(self._shard, refused, "the coordinator reloads; connect again")
-                await asyncio.sleep(self._config.reload_ms / 1000)
             except Exception as fatal:
                 self._end(fatal)
                 return

@@ -85,6 +85,8 @@ class Loader:
         executions = self._shard.executions
         if loaded is not None:
             executions.setdefault(key, loaded)
+            if loaded.ended is not None:
+                self._shard.finished.append(key)
         for action in actions:
             if key in self._waiting:  # an earlier action took it out to delete it
                 self._waiting[key].append(action)

@@ -72,7 +72,7 @@ class Shard:
         self.paging: dict[int, list[CoordinatorMessage]] = {}  # epochs whose journal is being sent
         self.release_slot: Callable[[Execution], None] = lambda execution: None
         self._asked: set[asyncio.Future[Any]] = set()
-        self._finished: deque[ExecutionKey] = deque()
+        self.finished: deque[ExecutionKey] = deque()  # with an outcome and in memory; oldest first
         self._forget_above = config.max_resident
         self.loader = Loader(self)
         self.mail = Mail(self, ownership.next_outbox_id)
@@ -231,7 +231,7 @@ class Shard:
         for future in self.waiters.pop(key, ()):
             self.pending.reply(future, outcome)
         self.fresh.pop(key, None)
-        self._finished.append(key)
+        self.finished.append(key)
         self.mail.ended(key, outcome)
 
     # --- time and disk -------------------------------------------------------------------------
@@ -293,7 +293,7 @@ class Shard:
 
     def _forget(self) -> None:
         """Drop executions that only wait or have long ended: their journals are on disk."""
-        finished = self._finished
+        finished = self.finished
         while len(finished) > self.config.max_finished:
             execution = self.executions.get(finished[0])
             if execution is not None and is_end(execution.row.status):
