@@ -5,8 +5,9 @@ place; several are separated by commas. `PERDURE_FAILPOINT_LOG=path` gets a line
 the kill, so that tests can assert that the point fired. `name:n` with a place that is never
 reached does nothing.
 
-Places: coordinator: `after-receive`, `before-commit`, `after-commit-before-ack`, `timer-fired`;
-worker: `after-step-body`, `after-step-report`, `mid-replay`.
+Places: coordinator: `after-receive`, `before-commit`, `in-commit` (all is written, nothing is
+committed), `after-commit-before-ack`, `timer-fired`; worker: `after-step-body`,
+`after-step-report`, `mid-replay`.
 """
 
 from __future__ import annotations

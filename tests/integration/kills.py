@@ -23,6 +23,7 @@ WORKER_POINTS: Final = {  # so many bodies must run again: their result had not 
 COORDINATOR_POINTS: Final = (
     "after-receive",
     "before-commit",
+    "in-commit",
     "after-commit-before-ack",
     "timer-fired",
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.blocks import BLOCKS, Block
+from tests.integration.blocks import BLOCKS, SHARED_CHILD, Block
 from tests.integration.kills import (
     COORDINATOR_POINTS,
     SETTINGS,
@@ -37,6 +37,13 @@ def whole(endpoint: str, witness: Path, namespace: str, point: str) -> PythonPro
     """A worker for all blocks and what they call; it replays all the time if that is the point."""
     options = ("--max-cached", "0") if point == "mid-replay" else ()
     app = "tests.integration.apps.primitives"
+    return WorkerProcess(endpoint, app, witness, *options, namespace=namespace)
+
+
+def shared_child(endpoint: str, witness: Path, namespace: str, point: str) -> PythonProcess:
+    """A worker for the flow whose calls share a child."""
+    options = ("--max-cached", "0") if point == "mid-replay" else ()
+    app = "tests.integration.apps.shared_child"
     return WorkerProcess(endpoint, app, witness, *options, namespace=namespace)
 
 
@@ -83,6 +90,22 @@ async def test_a_coordinator_killed_anywhere_loses_nothing(tmp_path: Path) -> No
             for point in COORDINATOR_POINTS:
                 kills = kill_coordinators(block, point, tmp_path / f"{block.name}-{point}", whole)
                 group.create_task(fight(room, block, f"coordinator at {point}", kills))
+
+
+async def test_calls_that_share_a_child_outlive_kills(tmp_path: Path) -> None:
+    """What goes between executions by the outbox arrives once, whoever dies meanwhile."""
+    room, block = asyncio.Semaphore(AT_ONCE), SHARED_CHILD
+    async with (
+        started_coordinator(tmp_path, settings=SETTINGS) as coordinator,
+        asyncio.TaskGroup() as group,
+    ):
+        for point in WORKER_POINTS:
+            folder = tmp_path / point
+            kills = kill_workers(block, point, folder, coordinator.endpoint, shared_child)
+            group.create_task(fight(room, block, f"worker at {point}", kills))
+        for point in COORDINATOR_POINTS:
+            kills = kill_coordinators(block, point, tmp_path / point, shared_child)
+            group.create_task(fight(room, block, f"coordinator at {point}", kills))
 
 
 async def test_the_block_on_registering_services_outlives_kills(tmp_path: Path) -> None:

@@ -82,6 +82,10 @@ def check_runs(found: Sequence[Run], kills: Sequence[Kill]) -> int:
     for run in found:
         by_step[run.flow, run.step].append(run)
     assert FLOWS * STEPS == len(by_step)
+    last_steps: dict[int, int] = defaultdict(int)
+    for run in found:  # a result that the next step depended on is never needed again
+        assert run.step >= last_steps[run.flow], f"step {run.step} of flow {run.flow} came back"
+        last_steps[run.flow] = run.step
     unexplained = [
         (earlier, later)
         for step_runs in by_step.values()

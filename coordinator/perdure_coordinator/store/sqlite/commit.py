@@ -15,6 +15,7 @@ from perdure_coordinator.store.sqlite.connection import writing
 from perdure_coordinator.store.sqlite.maintenance import PAGE_BYTES
 from perdure_coordinator.store.sqlite.rows import identity_of, state_of
 from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.failpoints import failpoint
 from perdure_runtime.storage import (
     BadRow,
     ExecutionRow,
@@ -121,6 +122,7 @@ def write_batch(connection: sqlite3.Connection, batch: WriteBatch, places: Place
                 _write_outbox(connection, batch.outbox_removed, batch.outbox_added)
             if batch.requests or batch.catalog:
                 _write_names(connection, batch)
+            failpoint("in-commit")
     except BaseException:
         places.forget()
         raise
