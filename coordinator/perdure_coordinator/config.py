@@ -20,4 +20,5 @@ class Config(Struct, frozen=True):
     timer_horizon_ms: int = 60_000
     request_memory_ms: int = 24 * 3600 * 1000
     page_entries: int = 1_000
+    page_bytes: int = 1024 * 1024
     reload_ms: int = 500  # between two tries to begin anew after the store was full

@@ -32,6 +32,7 @@ from perdure_runtime.storage import (
     Timer,
     TimerKey,
     WriteBatch,
+    cut_page,
     page_cursor,
     parse_cursor,
 )
@@ -88,7 +89,11 @@ class MemoryStore:
         return {key: _copy(rows[key]) for key in keys if key in rows}
 
     async def load(
-        self, key: ExecutionKey, from_index: int = 0, limit: int | None = None
+        self,
+        key: ExecutionKey,
+        from_index: int = 0,
+        limit: int | None = None,
+        limit_bytes: int | None = None,
     ) -> StoredExecution | None:
         """A row with a page of its journal."""
         disk = self._disk()
@@ -98,7 +103,7 @@ class MemoryStore:
         end = None if limit is None else from_index + limit
         return StoredExecution(
             row=_copy(disk.rows[key]),
-            entries=journal[from_index:end],
+            entries=cut_page(journal[from_index:end], limit_bytes),
             length=len(journal),
             chain=journal[-1].chain if journal else CHAIN_START,
         )

@@ -6,7 +6,7 @@ it keeps bytes under (execution, index) beside a few columns that queries filter
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -35,6 +35,7 @@ __all__ = [
     "Timer",
     "TimerKey",
     "WriteBatch",
+    "cut_page",
 ]
 
 
@@ -169,6 +170,18 @@ def parse_cursor(cursor: str) -> tuple[int, str]:
     return int(created_ms), id
 
 
+def cut_page(entries: Iterable[StoredEntry], limit_bytes: int | None) -> list[StoredEntry]:
+    """The entries up to the one with which their data reach `limit_bytes`; never none of some."""
+    page: list[StoredEntry] = []
+    size_bytes = 0
+    for entry in entries:
+        page.append(entry)
+        size_bytes += len(entry.data)
+        if limit_bytes is not None and size_bytes >= limit_bytes:
+            break
+    return page
+
+
 class Store(Protocol):
     """What the coordinator needs of a database. One owner at a time writes."""
 
@@ -189,9 +202,18 @@ class Store(Protocol):
         ...
 
     async def load(
-        self, key: ExecutionKey, from_index: int = 0, limit: int | None = None
+        self,
+        key: ExecutionKey,
+        from_index: int = 0,
+        limit: int | None = None,
+        limit_bytes: int | None = None,
     ) -> StoredExecution | None:
-        """A row with the journal entries from `from_index` on (at most `limit`), in index order."""
+        """A row with the journal entries from `from_index` on, in index order.
+
+        Args:
+            limit: at most so many entries.
+            limit_bytes: no entry after the one with which the page's data reach so many bytes.
+        """
         ...
 
     async def scan_unfinished(

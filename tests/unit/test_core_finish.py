@@ -17,6 +17,7 @@ from perdure_runtime.core.entries import (
 from perdure_runtime.core.errors import ProtocolError
 from perdure_runtime.core.ids import ExecutionKey, ParentLink
 from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.limits import MAX_PAYLOAD_BYTES
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.retry import NO_RETRY
 from perdure_runtime.core.rows import TimerKind
@@ -213,3 +214,12 @@ def test_a_timeout_during_a_cancel_does_not_prolong_its_grace() -> None:
 def test_a_user_failure_that_is_a_timeout_is_a_failure() -> None:
     mine = Failure("CallTimeoutError", "the callee was slow", FailureCode.TIMEOUT)
     assert History().grant().fail(mine).status is Status.FAILED
+
+
+def test_a_result_over_the_limit_fails_the_execution_and_is_not_recorded() -> None:
+    history = History().grant().finish(Payload(b"x" * (MAX_PAYLOAD_BYTES + 1)))
+    [ended] = history.new
+    assert isinstance(ended, ExecutionEnded)
+    assert (ended.status, ended.result) == (Status.FAILED, None)
+    assert ended.failure is not None
+    assert "LimitExceededError" == ended.failure.type_name

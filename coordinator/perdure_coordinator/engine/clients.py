@@ -224,11 +224,12 @@ class Clients:
         news = asyncio.Event()
         self._shard.followers.setdefault(key, []).append(news)
         index = max(0, from_index)
+        store, config = self._shard.store, self._shard.config
         try:
             while True:
                 news.clear()
                 await self._shard.committer.flushed()
-                stored = await self._shard.store.load(key, index, self._shard.config.page_entries)
+                stored = await store.load(key, index, config.page_entries, config.page_bytes)
                 if stored is None:
                     raise _not_found(key)
                 for entry in stored.entries:

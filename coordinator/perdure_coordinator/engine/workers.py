@@ -336,7 +336,7 @@ class Workers:
         await shard.committer.flushed()
         while index < upto:
             page = min(shard.config.page_entries, upto - index)
-            stored = await shard.store.load(execution.key, index, page)
+            stored = await shard.store.load(execution.key, index, page, shard.config.page_bytes)
             if execution.epoch != epoch:
                 break
             if stored is None or not stored.entries:

@@ -193,6 +193,10 @@ class RowsAndJournals:
                 end = None if limit is None else start + limit
                 assert loaded.entries == entries[start:end], (start, limit)
                 assert (loaded.length, loaded.chain) == (25, entries[-1].chain)
+            for limit_bytes, count in ((1, 1), (len(entries[0].data) + 1, 2), (10**9, 25)):
+                loaded = await owner.store.load(key, 0, None, limit_bytes)
+                assert loaded is not None
+                assert loaded.entries == entries[:count], limit_bytes
 
     async def test_journals_of_several_executions_in_one_batch(self, opening: Opening) -> None:
         keys = [key_of(f"k{n}") for n in range(5)]

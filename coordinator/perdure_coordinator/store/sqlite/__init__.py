@@ -106,10 +106,16 @@ class SqliteStore:
         return await self._run(self._reader, partial(load.load_rows, keys=keys))
 
     async def load(
-        self, key: ExecutionKey, from_index: int = 0, limit: int | None = None
+        self,
+        key: ExecutionKey,
+        from_index: int = 0,
+        limit: int | None = None,
+        limit_bytes: int | None = None,
     ) -> StoredExecution | None:
         """A row with a page of its journal, of one moment."""
-        unit = partial(load.load, key=key, from_index=from_index, limit=limit)
+        unit = partial(
+            load.load, key=key, from_index=from_index, limit=limit, limit_bytes=limit_bytes
+        )
         return await self._run(self._reader, unit)
 
     async def scan_unfinished(

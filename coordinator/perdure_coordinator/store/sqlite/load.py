@@ -22,6 +22,7 @@ from perdure_runtime.storage import (
     StoredEntry,
     StoredExecution,
     Timer,
+    cut_page,
 )
 
 _BY_KEY: Final = SELECT_ROW + "WHERE namespace = ? AND id = ?"
@@ -45,7 +46,11 @@ def load_rows(
 
 
 def load(
-    connection: sqlite3.Connection, key: ExecutionKey, from_index: int, limit: int | None
+    connection: sqlite3.Connection,
+    key: ExecutionKey,
+    from_index: int,
+    limit: int | None,
+    limit_bytes: int | None,
 ) -> StoredExecution | None:
     """A row and a page of its journal, of one moment."""
     with snapshot(connection):
@@ -58,15 +63,16 @@ def load(
             " ORDER BY position DESC LIMIT 1",
             (number,),
         ).fetchone()
+        row = row_from(columns)
         journal = connection.execute(
             "SELECT position, time_ms, chain, data FROM journal"
             " WHERE execution = ? AND position >= ? ORDER BY position LIMIT ?",
             (number, from_index, _EVERY_ROW if limit is None else limit),
-        ).fetchall()
-    row = row_from(columns)
+        )
+        page = cut_page((StoredEntry(row.key, *entry) for entry in journal), limit_bytes)
     return StoredExecution(
         row=row,
-        entries=[StoredEntry(row.key, *entry) for entry in journal],
+        entries=page,
         length=0 if last is None else last[0] + 1,
         chain=CHAIN_START if last is None else last[1],
     )

@@ -24,8 +24,14 @@ from perdure_runtime.core.errors import InvalidArgumentError, ProtocolError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey, ParentLink, child_id
 from perdure_runtime.core.lifecycle import Status
-from perdure_runtime.core.limits import RESERVED_ID_PREFIX, check_execution_id, due_after
+from perdure_runtime.core.limits import (
+    MAX_PAYLOAD_BYTES,
+    RESERVED_ID_PREFIX,
+    check_execution_id,
+    due_after,
+)
 from perdure_runtime.core.messages import Append
+from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.requests.wake import cancel_child, move
 from perdure_runtime.core.retry import JITTER
 from perdure_runtime.core.rows import TimerKind
@@ -44,6 +50,8 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
     wake_index = execution.wake_index
     if commands:
         for offset, command in enumerate(commands):
+            if isinstance(command, StepCompleted) and command.result is not None:
+                _check_size(command.path, command.result)
             if isinstance(command, _AS_THEY_ARE):
                 wake_index = execution.length + offset
                 decision.entries.append(command)
@@ -61,6 +69,14 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
     if request.cancel_calls or request.cancel_timers:
         _follow_hints(execution, decision, request)
     return decision
+
+
+def _check_size(path: str, result: Payload) -> None:
+    if len(result.data) > MAX_PAYLOAD_BYTES:
+        raise ProtocolError(
+            f"the result of step {path} is {len(result.data)} bytes; the limit is "
+            f"{MAX_PAYLOAD_BYTES}, and workers have to keep it"
+        )
 
 
 def new_commands(

@@ -15,9 +15,9 @@ from perdure_runtime.core.entries import (
 from perdure_runtime.core.errors import ProtocolError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status
-from perdure_runtime.core.limits import due_after
+from perdure_runtime.core.limits import MAX_PAYLOAD_BYTES, due_after
 from perdure_runtime.core.messages import Finish
-from perdure_runtime.core.payload import Failure, FailureCode
+from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.requests.wake import (
     cancel_calls,
     clear_timeout,
@@ -29,6 +29,17 @@ from perdure_runtime.core.requests.wake import (
 )
 from perdure_runtime.core.retry import retry_delay_ms
 from perdure_runtime.core.rows import TimerKind
+
+
+def _oversize(execution: Execution, result: Payload | None) -> Failure | None:
+    """A result over the limit fails the execution: it is never recorded (semantics, section 9)."""
+    if result is None or len(result.data) <= MAX_PAYLOAD_BYTES:
+        return None
+    message = (
+        f"the result of {execution.row.target.name()} is {len(result.data)} bytes; "
+        f"the limit is {MAX_PAYLOAD_BYTES}"
+    )
+    return Failure("LimitExceededError", message, FailureCode.SERIALIZATION, retryable=False)
 
 
 def finish(execution: Execution, request: Finish, now_ms: int, draw: float) -> Decision:
@@ -55,8 +66,8 @@ def finish(execution: Execution, request: Finish, now_ms: int, draw: float) -> D
         end_cancelled(execution, decision, execution.cancel, now_ms, writes)
     elif 0 <= execution.timed_out_index <= request.consumed:
         attempt_timed_out(execution, decision, now_ms, draw, writes)
-    elif request.failure is not None:
-        attempt_failed(execution, decision, request.failure, now_ms, draw, writes)
+    elif (failure := request.failure or _oversize(execution, request.result)) is not None:
+        attempt_failed(execution, decision, failure, now_ms, draw, writes)
     elif request.cancelled or request.timed_out:
         end_cancelled(execution, decision, CancelRequested(), now_ms, writes)
     else:
