@@ -108,6 +108,16 @@ def test_a_method_goes_only_to_sessions_that_offer_it() -> None:
     assert len(hall.granted) == 5
 
 
+def test_methods_take_turns_in_the_order_of_arrival() -> None:
+    hall = Hall()
+    hall.session(4, CHARGE, REFUND)
+    hall.queue("c1")
+    hall.queue("r1", target=REFUND)
+    hall.queue("c2")
+    hall.queue("r2", target=REFUND)
+    assert hall.pump() == ["c1", "r1", "c2", "r2"]
+
+
 @pytest.mark.parametrize("gone", ["draining", "disconnected"])
 def test_a_session_that_takes_no_new_work_gets_none(gone: str) -> None:
     hall = Hall()
@@ -185,6 +195,8 @@ async def test_an_execution_cancelled_while_queued_never_reaches_a_worker() -> N
         await engine.start(request("a"))
         await engine.start(request("b"))
         assert (await control(engine, ControlOperation.CANCEL, "a")).effect
+        queued = engine._shard.dispatcher.queued(("default", "orders", "charge"))
+        assert queued == [ExecutionKey("default", "b")]
         worker = ScriptedWorker(engine).hello(FLOW)
         assert (await worker.activation()).key.id == "b"
         assert (await engine.wait("default", "a")).status is Status.CANCELLED

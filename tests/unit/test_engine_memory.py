@@ -104,17 +104,19 @@ async def test_nothing_is_left_of_executions_that_ended() -> None:
 
 async def test_a_client_that_stops_waiting_leaves_nothing_behind() -> None:
     store = StumblingStore()
-    async with running(store, max_finished=0) as engine:
+    async with running(store, max_resident=0) as engine:
         await engine.start(request("a"))
+        await engine.start(request("b"))
+        await until(lambda: engine.resident() == 0)
         waiting = [asyncio.ensure_future(engine.wait("default", "a")) for _ in range(3)]
         await until(lambda: len(inside(engine).waiters.get(KEY, ())) == 3)
         store.loads.clear()
-        early = asyncio.ensure_future(engine.wait("default", "not loaded yet"))
+        early = asyncio.ensure_future(engine.wait("default", "b"))
         await until(lambda: inside(engine).loader.waiting == 1)
         for task in (*waiting, early):
             task.cancel()
-        store.loads.set()
         await asyncio.gather(*waiting, early, return_exceptions=True)
+        store.loads.set()
         await until(lambda: inside(engine).loader.waiting == 0)
         assert inside(engine).waiters == {}
 
@@ -195,6 +197,31 @@ async def test_a_deleted_execution_is_gone_for_those_who_ask_meanwhile() -> None
         assert (await starting).created, "it came after the delete, and is a new execution"
         described = await engine.describe("default", "a")
         assert (described.status, described.journal_length) == (Status.QUEUED, 1)
+
+
+async def test_what_was_asked_of_an_execution_while_it_was_loaded_to_be_deleted() -> None:
+    store = StumblingStore()
+    async with running(store, max_finished=0) as engine:
+        await engine.start(request("a"))
+        await control(engine, ControlOperation.CANCEL)
+        await until(lambda: engine.resident() == 0)
+        store.loads.clear()
+        deleting = asyncio.ensure_future(control(engine, ControlOperation.DELETE))
+        await until(lambda: inside(engine).loader.waiting == 1)
+        starting = asyncio.ensure_future(engine.start(request("a")))
+        await asyncio.sleep(0)
+        store.loads.set()
+        assert (await deleting).effect
+        assert (await starting).created
+
+
+async def test_what_is_loaded_after_its_end_is_forgotten_again() -> None:
+    async with running(MemoryStore(), max_finished=0) as engine:
+        await engine.start(request("a"))
+        await control(engine, ControlOperation.CANCEL)
+        await until(lambda: engine.resident() == 0)
+        assert (await engine.wait("default", "a")).status is Status.CANCELLED
+        await until(lambda: engine.resident() == 0)
 
 
 async def test_only_what_has_ended_can_be_deleted() -> None:
