@@ -73,8 +73,8 @@ class DurableContext:
         self,
         callee: Any,
         /,
-        *args: Any,
-        **kwargs: Any,
+        *args: object,
+        **kwargs: object,
     ) -> DurableFuture[Any]:
         """Call a function, flow or step as an execution of its own, or a method by names.
 
@@ -121,8 +121,8 @@ class DurableContext:
         self,
         callee: Any,
         /,
-        *args: Any,
-        **kwargs: Any,
+        *args: object,
+        **kwargs: object,
     ) -> DurableFuture[str]:
         """Start an execution that outlives this one; gives its id, at once.
 
