@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import perdure
-from perdure import Client
+from perdure import Client, durable
 from perdure.service import Service
 
-BACKENDS = ["embedded"]
+BACKENDS = ["embedded", "grpc"]
 PATIENCE_S = 30.0
 
 
@@ -53,11 +54,33 @@ class Backend:
 
 @asynccontextmanager
 async def opened(
-    name: str, directory: Path, services: Sequence[Service], max_cached: int
+    endpoint: str | None, directory: Path, services: Sequence[Service], max_cached: int
 ) -> AsyncIterator[Backend]:
-    """Open a backend; it is the ambient one of the test."""
-    assert name == "embedded"
-    async with perdure.embedded(
-        directory / "perdure.db", services=services, max_cached=max_cached
-    ) as runtime:
-        yield Backend(runtime.client)
+    """Open a backend; it is the ambient one of the test.
+
+    Args:
+        endpoint: of a coordinator shared with other tests, each in a namespace of its own; None
+            for an embedded runtime.
+    """
+    if endpoint is None:
+        async with perdure.embedded(
+            directory / "perdure.db", services=services, max_cached=max_cached
+        ) as runtime:
+            yield Backend(runtime.client)
+        return
+    namespace = uuid4().hex
+    async with perdure.connect(endpoint, namespace=namespace) as client:
+        worker = durable.get_worker(
+            service_name=services[0].name,
+            version=services[0].version,
+            coordinator_endpoint=endpoint,
+            namespace=namespace,
+            max_cached=max_cached,
+        )
+        for service in services:
+            await worker.register_service(service)
+        await worker.start()
+        try:
+            yield Backend(client)
+        finally:
+            await worker.stop(1.0)
