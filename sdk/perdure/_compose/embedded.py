@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from perdure.client.transport import Transport
 from perdure.worker.link import LinkReceiver
@@ -36,6 +37,7 @@ from perdure_runtime.core.messages import CoordinatorMessage, Hello, Welcome, Wo
 from perdure_runtime.core.payload import Payload
 
 T = TypeVar("T")
+AGAIN_S: Final = 0.1
 
 
 class EmbeddedCoordinator:
@@ -108,6 +110,7 @@ class EmbeddedLink:
         self._outgoing = Hatch[WorkerMessage](self._pass_on)
         self._incoming = Hatch[CoordinatorMessage](self._arrive)
         self._heartbeat: asyncio.TimerHandle | None = None
+        self.port: _Port | None = None
         self._closed = False
 
     def open(self, receiver: LinkReceiver) -> None:
@@ -142,8 +145,12 @@ class EmbeddedLink:
     # On the engine's loop.
 
     def _connect(self, hello: Hello) -> None:
+        self.port = _Port(self)
         try:
-            self._session_id = self._coordinator.engine.connect(_Port(self), hello)
+            self._session_id = self._coordinator.engine.connect(self.port, hello)
+        except CoordinatorUnavailableError:
+            self.closed(self.port, "the engine is reloading")
+            return
         except PerdureError as error:
             self._home.call_soon_threadsafe(self._receiver.refused, error)
             return
@@ -164,6 +171,12 @@ class EmbeddedLink:
     def deliver(self, messages: Sequence[CoordinatorMessage]) -> None:
         """Messages of the engine, on its loop, for the executor's loop."""
         self._incoming.put(messages)
+
+    def closed(self, port: _Port, reason: str) -> None:
+        """The engine ended the session, say because it reloads after the disk was full."""
+        if port is self.port and not self._closed and not self._home.is_closed():
+            again = functools.partial(self._lost, ProtocolError(reason))
+            self._coordinator.loop.call_later(AGAIN_S, self._home.call_soon_threadsafe, again)
 
     # On the executor's loop.
 
@@ -218,7 +231,8 @@ class _Port:
         self._link.deliver(messages)
 
     def close(self, reason: str) -> None:
-        """The engine has given up on the session; an embedded one ends with its process."""
+        """The engine has given up on the session."""
+        self._link.closed(self, reason)
 
 
 class EmbeddedTransport(Transport):
