@@ -47,6 +47,7 @@ from perdure_runtime.core.messages import (
     Evict,
     Finish,
     MethodSpec,
+    Mismatch,
 )
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.retry import NO_RETRY, Retry
@@ -310,3 +311,21 @@ async def test_what_is_on_disk_goes_on_after_a_restart() -> None:
     assert (await second.wait("default", "a")).status is Status.COMPLETED
     assert isinstance((await entries(second))[-1], ExecutionEnded)
     await second.stop()
+
+
+async def test_a_blocked_execution_is_tried_once_by_each_new_worker(engine: Engine) -> None:
+    worker = ScriptedWorker(engine).hello(FLOW)
+    await engine.start(request())
+    worker.say(Mismatch((await worker.activation()).epoch, "recorded step 'a', attempted 'b'"))
+    assert (await worker.hear(Evict)).reason == "blocked"
+    described = await engine.describe("default", "a")
+    assert (described.status, described.detail) == (
+        Status.BLOCKED,
+        "recorded step 'a', attempted 'b'",
+    )
+    engine.disconnect(worker.session_id)
+    fixed = ScriptedWorker(engine, "w2").hello(FLOW)
+    again = await fixed.activation()
+    assert again.attempt == 1
+    fixed.say(Finish(again.epoch, 0, 1, Payload(b"1")))
+    assert (await engine.wait("default", "a")).status is Status.COMPLETED

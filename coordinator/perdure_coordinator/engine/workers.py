@@ -16,6 +16,7 @@ import msgspec
 from perdure_coordinator.engine.dispatcher import Granted
 from perdure_coordinator.engine.sessions import Session, SessionPort
 from perdure_coordinator.engine.shard import Shard
+from perdure_coordinator.engine.unblocking import resume_blocked
 from perdure_runtime.core import requests
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import (
@@ -99,6 +100,8 @@ class Workers:
         kept = {cached.epoch for cached in hello.cached}
         for old in earlier:
             self._hand_over(old, kept)
+        if not earlier:
+            self._spawn(resume_blocked(shard, session))
         shard.committer.kick()
         return session.id
 
