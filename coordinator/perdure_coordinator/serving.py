@@ -83,6 +83,6 @@ def _ready(options: Options, port: int) -> None:
         part.replace(options.port_file)
     sys.stdout.write(
         f"perdure: listening on {options.host}:{port}, database {options.database}, "
-        f"pid {os.getpid()}\n"
+        f"pid {os.getpid()}, at most {options.config.pending_limit_bytes:,} bytes wait for the disk\n"
     )
     sys.stdout.flush()
