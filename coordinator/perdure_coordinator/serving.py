@@ -81,8 +81,9 @@ def _ready(options: Options, port: int) -> None:
         part = options.port_file.with_name(options.port_file.name + ".part")
         part.write_text(f"{port}\n", encoding="ascii")
         part.replace(options.port_file)
+    limit_bytes = options.config.pending_limit_bytes
     sys.stdout.write(
         f"perdure: listening on {options.host}:{port}, database {options.database}, "
-        f"pid {os.getpid()}, at most {options.config.pending_limit_bytes:,} bytes wait for the disk\n"
+        f"pid {os.getpid()}, at most {limit_bytes:,} bytes wait for the disk\n"
     )
     sys.stdout.flush()
