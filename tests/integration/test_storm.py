@@ -92,7 +92,12 @@ def check_runs(found: Sequence[Run], kills: Sequence[Kill]) -> int:
         for earlier, later in pairwise(step_runs)
         if not any(_hit(kill, earlier, later) for kill in kills)
     ]
-    assert not unexplained, f"{len(unexplained)} ran again without need: {unexplained[:5]}"
+    assert not unexplained, "\n".join(
+        [
+            f"{len(unexplained)} ran again without need:",
+            *(_story(*pair, kills) for pair in unexplained),
+        ]
+    )
     return len(found) - len(by_step)
 
 
@@ -101,6 +106,13 @@ def _hit(kill: Kill, earlier: Run, later: Run) -> bool:
     mine = kill.name == "coordinator" or kill.pid == earlier.pid
     unfinished = not earlier.ended_s or kill.at_s < earlier.ended_s + RECORDED_WITHIN_S
     return mine and earlier.began_s <= kill.at_s <= later.began_s and unfinished
+
+
+def _story(earlier: Run, later: Run, kills: Sequence[Kill]) -> str:
+    """Both runs, and the kills of the seconds before the second."""
+    near = [kill for kill in kills if later.began_s - 3 < kill.at_s < later.began_s]
+    told = ", ".join(f"{kill.name} {kill.pid} at {kill.at_s:.3f}" for kill in near)
+    return f"{earlier} and {later} after {told or 'no kill'}"
 
 
 @pytest.mark.timeout(400)

@@ -54,8 +54,15 @@ class ScriptedWorker:
         """One frame to the engine."""
         self.engine.receive(self.session_id, messages)
 
-    async def hear(self, kind: type[M], that: Callable[[M], bool] = lambda message: True) -> M:
-        """The next message of this kind for which `that` holds; earlier ones are dropped."""
+    async def hear(
+        self,
+        kind: type[M] | tuple[type[M], ...],
+        that: Callable[[M], bool] = lambda message: True,
+    ) -> M:
+        """The next message of this kind (one of these) for which `that` holds.
+
+        Earlier ones are dropped.
+        """
         async with asyncio.timeout(20):
             while True:
                 while self.told:

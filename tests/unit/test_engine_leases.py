@@ -154,6 +154,40 @@ async def test_a_worker_that_knows_more_than_the_journal_loses_its_lease(
         assert len(engine.list_workers("default")) == 1
 
 
+async def test_what_a_worker_still_holds_is_not_granted_to_it_again(database: Reopened) -> None:
+    """It would run the step in progress twice at once."""
+    async with running(await database.store()) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        await engine.start(request())
+        activation = await worker.activation()
+        engine.disconnect(worker.session_id)
+        async with asyncio.timeout(20):
+            while (await engine.describe("default", "a")).status is not Status.QUEUED:
+                await asyncio.sleep(0)
+        cached = Cached(activation.key, 1, 1, activation.epoch, last_index=1, acknowledged=0)
+        back = ScriptedWorker(engine).hello(FLOW, cached=(cached,))
+        ScriptedWorker(engine, "w2").hello(FLOW)
+        heard = await back.hear((Activate, Adopt))
+        assert isinstance(heard, Adopt)
+        await engine.flushed()
+        assert engine.stats.activations == 1
+
+
+async def test_an_adoption_that_the_worker_did_not_hear_of_is_made_again() -> None:
+    async with running(MemoryStore(), resume_ms=60_000) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        await engine.start(request())
+        activation = await worker.activation()
+        cached = Cached(activation.key, 1, 1, activation.epoch, last_index=1, acknowledged=0)
+        unheard = await ScriptedWorker(engine).hello(FLOW, cached=(cached,)).hear(Adopt)
+        back = ScriptedWorker(engine).hello(FLOW, cached=(cached,))
+        heard = await back.hear((Activate, Adopt))
+        assert isinstance(heard, Adopt), "its step in progress would run twice"
+        assert heard.epoch > unheard.epoch > activation.epoch
+        await engine.flushed()
+        assert engine.stats.activations == 1
+
+
 async def test_a_connection_that_replaces_another_leaves_no_session_behind() -> None:
     async with running(MemoryStore()) as engine:
         worker = ScriptedWorker(engine).hello(FLOW)

@@ -7,6 +7,7 @@ import logging
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any
@@ -66,6 +67,7 @@ class Workers:
         self._later: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._expired: dict[str, Session] = {}  # silent too long; their streams are still open
+        self._adopting: Counter[ExecutionKey] = Counter()  # whether a worker keeps it is undecided
         self.catalog: dict[tuple[str, str, str], MethodSpec] = {}
         shard.release_slot = self._count_slot
 
@@ -96,8 +98,9 @@ class Workers:
         shard.pending.message(session.id, welcome)
         self._remember_methods(hello)
         for cached in hello.cached:
+            self._adopting[cached.key] += 1
             self._spawn(self._adopt(session, cached))
-        kept = {cached.epoch for cached in hello.cached}
+        kept = {cached.key for cached in hello.cached}
         for old in earlier:
             self._hand_over(old, kept)
         if not earlier:
@@ -175,10 +178,13 @@ class Workers:
                 row = CatalogRow(*key, msgspec.msgpack.encode(spec))
                 self._shard.pending.batch.catalog.append(row)
 
-    def _hand_over(self, old: Session, kept: set[int]) -> None:
-        """The worker is back on a new stream: what it no longer holds is lost now."""
+    def _hand_over(self, old: Session, kept: set[ExecutionKey]) -> None:
+        """The worker is back on a new stream: what it no longer holds is lost now.
+
+        By key: it may not have heard of the epoch that an adoption gave to what it holds.
+        """
         for epoch, key in list(old.leases.items()):
-            if epoch not in kept:
+            if key not in kept:
                 old.leases.pop(epoch)
                 self._lease_lost(key, epoch)
         old.connected = False
@@ -291,8 +297,8 @@ class Workers:
             return Granted.LOADING
         target = execution.row.target
         spec = session.methods.get((target.service, target.method))
-        if execution.row.status is not Status.QUEUED or spec is None:
-            return Granted.GONE
+        if execution.row.status is not Status.QUEUED or spec is None or key in self._adopting:
+            return Granted.GONE  # what no worker keeps is queued again
         decision = requests.grant(execution, spec, session.build_id, shard.clock.now_ms())
         shard.stats.activations += 1
         shard.stats.replays += not decision.entries
@@ -358,7 +364,22 @@ class Workers:
             shard.send(session, held)
 
     async def _adopt(self, session: Session, cached: Cached) -> None:
-        """Let a reconnected worker keep an execution, if nobody else has got it meanwhile."""
+        """Let a reconnected worker keep an execution, or have it dispatched as any other.
+
+        Until that is decided nobody is granted it: the worker would run its steps twice.
+        """
+        await self._try_to_adopt(session, cached)
+        self._adopting[cached.key] -= 1
+        if not self._adopting[cached.key]:
+            del self._adopting[cached.key]
+        execution = self._shard.executions.get(cached.key)
+        if execution is not None and execution.row.status is Status.QUEUED:
+            row = execution.row
+            self._shard.dispatcher.enqueue(row.key, row.target, row.priority)
+        self._shard.committer.kick()
+
+    async def _try_to_adopt(self, session: Session, cached: Cached) -> None:
+        """Adopt it if nobody else has got it meanwhile, otherwise evict it."""
         shard = self._shard
         execution = await self._loaded(cached.key)
         while execution is not None and self._may_adopt(session, execution, cached):
@@ -379,7 +400,6 @@ class Workers:
                 self._leave(holder, execution)
             self._lease_lost(cached.key, cached.epoch)
         shard.pending.message(session.id, Evict(cached.epoch, "another worker has it"))
-        shard.committer.kick()
 
     async def _loaded(self, key: ExecutionKey) -> Execution | None:
         future: asyncio.Future[Execution | None] = self._shard.future()
@@ -429,7 +449,6 @@ class Workers:
         self._count_slot(execution)
         shard.pending.message(session.id, Adopt(cached.epoch, epoch, missed))
         shard.fresh.pop(execution.key, None)
-        shard.committer.kick()
 
     def _count_slot(self, execution: Execution) -> None:
         session = self._shard.sessions.by_id.get(execution.session_id)
