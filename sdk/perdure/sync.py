@@ -175,6 +175,7 @@ class SyncHandle(_Twin[ExecutionHandle[T]], Generic[T]):
     describe = _blocking(ExecutionHandle.describe)
     cancel = _blocking(ExecutionHandle.cancel)
     history = _iterating(ExecutionHandle.history)
+    stream = _iterating(ExecutionHandle.stream)
     read_state = _blocking(ExecutionHandle.read_state)
 
 

@@ -32,6 +32,7 @@ from perdure_runtime.core.entries import (
     Target,
     TimerFired,
     TimerStarted,
+    ValueEmitted,
 )
 from perdure_runtime.core.ids import (
     ExecutionKey,
@@ -244,6 +245,18 @@ JOURNALS: dict[str, tuple[str, tuple[Entry, ...]]] = {
         run_of(
             StateWritten((StateWrite("count", Payload(b"1")), StateWrite("old", None))),
             step("0:1", "validate", writes=(StateWrite("order", ORDER),)),
+        ),
+    ),
+    "value": (
+        "Emitted values: two equal ones, the second with a state write.",
+        run_of(
+            ValueEmitted("0:1", ORDER, key_of("emit", "", ORDER.digest)),
+            ValueEmitted(
+                "0:2",
+                ORDER,
+                key_of("emit", "", ORDER.digest, 2),
+                writes=(StateWrite("told", Payload(b"2")),),
+            ),
         ),
     ),
     "cancel": (

@@ -26,7 +26,7 @@ from perdure_runtime.core.client import (
     StartRequest,
 )
 from perdure_runtime.core.effects import Decision
-from perdure_runtime.core.entries import Recorded
+from perdure_runtime.core.entries import Recorded, ValueEmitted
 from perdure_runtime.core.errors import (
     InvalidArgumentError,
     InvalidTransitionError,
@@ -213,9 +213,17 @@ class Clients:
         return ListReply(items, page.next_cursor)
 
     async def history(
-        self, namespace: str, id: str, from_index: int = 0, follow: bool = False
+        self,
+        namespace: str,
+        id: str,
+        from_index: int = 0,
+        follow: bool = False,
+        values_only: bool = False,
     ) -> AsyncGenerator[Recorded, None]:
         """The journal in index order; with `follow`, also what comes until the execution ends.
+
+        Args:
+            values_only: leave out all entries but emitted values.
 
         Raises:
             NotFoundError: no such execution.
@@ -233,8 +241,10 @@ class Clients:
                 if stored is None:
                     raise _not_found(key)
                 for entry in stored.entries:
-                    yield Recorded(entry.index, entry.time_ms, decode_entry(entry.data))
                     index = entry.index + 1
+                    decoded = decode_entry(entry.data)
+                    if not values_only or isinstance(decoded, ValueEmitted):
+                        yield Recorded(entry.index, entry.time_ms, decoded)
                 if index >= stored.length:
                     if not follow or is_end(stored.row.status):
                         return

@@ -175,14 +175,19 @@ class Engine:
         return await self._asking().list(request)
 
     async def history(
-        self, namespace: str, id: str, from_index: int = 0, follow: bool = False
+        self,
+        namespace: str,
+        id: str,
+        from_index: int = 0,
+        follow: bool = False,
+        values_only: bool = False,
     ) -> AsyncGenerator[Recorded, None]:
         """The journal in index order; with `follow`, also what comes until the execution ends."""
         index = max(0, from_index)
         while True:
             try:
                 async with contextlib.aclosing(
-                    self._asking().history(namespace, id, index, follow)
+                    self._asking().history(namespace, id, index, follow, values_only)
                 ) as journal:
                     async for recorded in journal:
                         yield recorded

@@ -205,16 +205,18 @@ class ListReply(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[Description, _Mapping]]] = ..., next_cursor: _Optional[str] = ...) -> None: ...
 
 class HistoryRequest(_message.Message):
-    __slots__ = ("namespace", "id", "from_index", "follow")
+    __slots__ = ("namespace", "id", "from_index", "follow", "values_only")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     FROM_INDEX_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    VALUES_ONLY_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     id: str
     from_index: int
     follow: bool
-    def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ..., from_index: _Optional[int] = ..., follow: bool = ...) -> None: ...
+    values_only: bool
+    def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ..., from_index: _Optional[int] = ..., follow: bool = ..., values_only: bool = ...) -> None: ...
 
 class HistoryPage(_message.Message):
     __slots__ = ("entries",)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Entry(_message.Message):
-    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "call_completed", "timer_fired", "execution_created", "execution_ended", "execution_retried", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed")
+    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "value_emitted", "call_completed", "timer_fired", "execution_created", "execution_ended", "execution_retried", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     STEP_COMPLETED_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class Entry(_message.Message):
     BRANCH_COMPLETED_FIELD_NUMBER: _ClassVar[int]
     COMMAND_REUSED_FIELD_NUMBER: _ClassVar[int]
     STATE_WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    VALUE_EMITTED_FIELD_NUMBER: _ClassVar[int]
     CALL_COMPLETED_FIELD_NUMBER: _ClassVar[int]
     TIMER_FIRED_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_CREATED_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +39,7 @@ class Entry(_message.Message):
     branch_completed: BranchCompleted
     command_reused: CommandReused
     state_written: StateWritten
+    value_emitted: ValueEmitted
     call_completed: CallCompleted
     timer_fired: TimerFired
     execution_created: ExecutionCreated
@@ -49,7 +51,7 @@ class Entry(_message.Message):
     cancel_requested: CancelRequested
     paused: Paused
     resumed: Resumed
-    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
+    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
 
 class StateWrite(_message.Message):
     __slots__ = ("key", "json", "payload")
@@ -208,6 +210,18 @@ class StateWritten(_message.Message):
     WRITES_FIELD_NUMBER: _ClassVar[int]
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
     def __init__(self, writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class ValueEmitted(_message.Message):
+    __slots__ = ("path", "value", "key", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    value: _common_pb2.Payload
+    key: bytes
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key: _Optional[bytes] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
 
 class ExecutionCreated(_message.Message):
     __slots__ = ("target", "input", "key_base", "run", "options", "parent", "trace", "journal_version")

@@ -17,9 +17,10 @@ from perdure_runtime.core.entries import (
     StepCompleted,
     StepFailed,
     TimerStarted,
+    ValueEmitted,
 )
 from perdure_runtime.core.ids import ExecutionKey, child_id
-from perdure_runtime.core.issued import BRANCH, CALL, SEND, STEP, TIMER, CallRequest, Issued
+from perdure_runtime.core.issued import BRANCH, CALL, EMIT, SEND, STEP, TIMER, CallRequest, Issued
 from perdure_runtime.core.lookup import GENERATION, Earlier, Success
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.slots import Slots
@@ -78,7 +79,7 @@ class Commands:
         reuse: bool = True,
         single_start: bool = False,
     ) -> Issued:
-        """The body issues a step, call, send or branch; its key and child id are known at once.
+        """The body issues a command; its key and child id are known at once.
 
         Args:
             reuse: whether a success of an earlier attempt may stand in for it.
@@ -101,7 +102,7 @@ class Commands:
         if kind in (CALL, SEND):
             call: CallRequest = request
             issued.child_id = call.child_id or child_id(self._key, self._run, self._attempt, path)
-        if kind == SEND or (kind in (STEP, CALL) and self._slots.acquire(issued)):
+        if kind in (SEND, EMIT) or (kind in (STEP, CALL) and self._slots.acquire(issued)):
             self.make_ready(issued)
         return issued
 
@@ -260,6 +261,8 @@ class Commands:
             result = outcome if isinstance(outcome, Payload) else None
             failure = outcome if isinstance(outcome, Failure) else None
             return BranchCompleted(path, name, digest, issued.key, result, failure)
+        if issued.kind == EMIT:
+            return ValueEmitted(path, issued.request, issued.key)
         call: CallRequest = issued.request
         return CallIssued(
             path,
@@ -291,9 +294,9 @@ class Commands:
         )
 
     def abandon_all(self) -> list[Issued]:
-        """The body ended: abandon all but sends; return the calls, steps and branches among them
-        that the body had not abandoned itself."""
-        left = [issued for issued in self.open.values() if issued.kind != SEND]
+        """The body ended: abandon all but sends and emitted values; return the calls, steps and
+        branches among them that the body had not abandoned itself."""
+        left = [issued for issued in self.open.values() if issued.kind not in (SEND, EMIT)]
         awaited = [issued for issued in left if not issued.abandoned and issued.kind != TIMER]
         for issued in left:
             self.abandon(issued)

@@ -35,6 +35,7 @@ from perdure_runtime.core.entries import (
     StepFailed,
     TimerFired,
     TimerStarted,
+    ValueEmitted,
 )
 from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
 from perdure_runtime.core.rows import ExecutionRow
@@ -204,6 +205,7 @@ _EVOLVE: Final[dict[type[Entry], Callable[[Execution, Recorded], None]]] = {
     BranchCompleted: _waking_command,
     CommandReused: _waking_command,
     StateWritten: _command,
+    ValueEmitted: _command,
     CancelRequested: _cancel_requested,
     Paused: _no_change,
     Resumed: _no_change,

@@ -21,6 +21,7 @@ CALL: Final = "call"
 SEND: Final = "send"
 BRANCH: Final = "branch"
 TIMER: Final = "timer"
+EMIT: Final = "emit"
 
 
 class CallRequest(Struct, frozen=True):
@@ -41,11 +42,11 @@ class Issued:
 
     Attributes:
         path: its address, "lineage:ordinal".
-        kind: `step`, `call`, `send` (a detached call), `branch` or `timer`.
+        kind: `step`, `call`, `send` (a detached call), `branch`, `timer` or `emit`.
         digest: of the input; b"" when the encoding has none.
         occurrence: its number among the commands of the scope with this kind, name and digest.
         generation: how many compensations removed this operation before this attempt.
-        request: a step's spec (opaque), a call's `CallRequest`, a timer's delay in ms.
+        request: a step's spec (opaque), a call's `CallRequest`, a timer's delay in ms, a value.
         outcome: the recorded result or failure, once delivered; what a branch reported before.
         waiter: whatever the driver put here; the machine never looks at it.
         where: code object and instruction that issued it, for the mismatch diff.

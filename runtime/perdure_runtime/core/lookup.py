@@ -21,6 +21,7 @@ from perdure_runtime.core.entries import (
     ExecutionRetried,
     StateWrite,
     StepCompleted,
+    ValueEmitted,
 )
 from perdure_runtime.core.payload import NULL, Payload
 
@@ -56,6 +57,8 @@ class Earlier:
             case StepCompleted() | BranchCompleted():
                 if entry.result is not None:
                     self._succeeded(entry.key, Success(index, entry.result))
+            case ValueEmitted():
+                self._succeeded(entry.key, Success(index, NULL))
             case CallIssued():
                 if entry.detached:
                     self._succeeded(entry.key, Success(index, NULL, entry.child_id))

@@ -46,10 +46,11 @@ from perdure_runtime.core.entries import (
     StepFailed,
     TimerFired,
     TimerStarted,
+    ValueEmitted,
 )
 from perdure_runtime.core.errors import JournalMismatchError, ProtocolError
 from perdure_runtime.core.ids import ExecutionKey
-from perdure_runtime.core.issued import BRANCH, CALL, SEND, STEP, TIMER, Issued
+from perdure_runtime.core.issued import BRANCH, CALL, EMIT, SEND, STEP, TIMER, Issued
 from perdure_runtime.core.lookup import Earlier
 from perdure_runtime.core.messages import Ack, Append, Finish, Progress
 from perdure_runtime.core.mismatch import command_diff, write_diff
@@ -293,7 +294,7 @@ class ReplayMachine:
                 f"entry {index} reuses entry {entry.source_index}, which holds no such result"
             )
         delivered = self._done(issued, success.result)
-        return None if issued.kind == SEND else delivered
+        return None if issued.kind in (SEND, EMIT) else delivered
 
     def _pass_call(self, index: int, entry: CallIssued) -> None:
         kind = SEND if entry.detached else CALL
@@ -303,6 +304,9 @@ class ReplayMachine:
 
     def _pass_timer(self, index: int, entry: TimerStarted) -> None:
         self._match(index, entry, TIMER, "", b"")
+
+    def _pass_value(self, index: int, entry: ValueEmitted) -> None:
+        self._done(self._match(index, entry, EMIT, "", entry.value.digest), None)
 
     def _pass_state(self, index: int, entry: StateWritten) -> None:
         self._confirm(index, entry.writes)
@@ -443,6 +447,7 @@ _PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | No
     BranchCompleted: ReplayMachine._pass_branch,
     CommandReused: ReplayMachine._pass_reused,
     StateWritten: ReplayMachine._pass_state,
+    ValueEmitted: ReplayMachine._pass_value,
     CancelRequested: ReplayMachine._pass_cancel,
     AttemptTimedOut: ReplayMachine._pass_attempt_timed_out,
     AttemptStarted: ReplayMachine._pass_nothing,

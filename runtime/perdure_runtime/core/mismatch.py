@@ -19,8 +19,9 @@ from perdure_runtime.core.entries import (
     StepCompleted,
     StepFailed,
     TimerStarted,
+    ValueEmitted,
 )
-from perdure_runtime.core.issued import BRANCH, CALL, SEND, STEP, TIMER, Issued
+from perdure_runtime.core.issued import BRANCH, CALL, EMIT, SEND, STEP, TIMER, Issued
 
 WAYS_OUT: Final = """\
 ways out
@@ -66,6 +67,8 @@ def command_line(entry: Command) -> tuple[str, str, str, bytes]:
             return entry.kind, entry.path, entry.name, entry.digest
         case TimerStarted():
             return TIMER, entry.path, _seconds(entry.delay_ms), b""
+        case ValueEmitted():
+            return EMIT, entry.path, "", entry.value.digest
         case StateWritten():
             return "state write", "", ", ".join(write.key for write in entry.writes), b""
 

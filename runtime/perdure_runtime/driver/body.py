@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from perdure_runtime.core.entries import AttemptStarted, ExecutionCreated, Target
 from perdure_runtime.core.errors import NotDeterministicError
-from perdure_runtime.core.issued import BRANCH, CALL, SEND, STEP, CallRequest, Issued
+from perdure_runtime.core.issued import BRANCH, CALL, EMIT, SEND, STEP, CallRequest, Issued
 from perdure_runtime.core.machine import ReplayMachine
 from perdure_runtime.core.messages import Activate, Progress
 from perdure_runtime.core.payload import NULL, Failure, Payload
@@ -181,6 +181,14 @@ class Body:
             return
         outcome = task.result() if error is None else self._options.encode_failure(error)
         self._commands.branch_ended(future.issued, outcome)
+
+    def emit(self, value: Payload, *, reuse: bool = True) -> None:
+        """Emit a value; it is recorded in order with the other commands of the body."""
+        node = self._owner()
+        issued = self._commands.issue(
+            EMIT, node.next_path(), self._scope(node), "", value.digest, value, reuse=reuse
+        )
+        self._note(issued)
 
     def forget(self, future: CommandFuture) -> None:
         """Make the next attempt issue this command anew, under another key (compensation)."""

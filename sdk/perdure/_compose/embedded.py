@@ -275,14 +275,16 @@ class EmbeddedTransport(Transport):
         return {"status": "serving", "database": self._coordinator.database}
 
     async def history(
-        self, namespace: str, id: str, from_index: int, follow: bool
+        self, namespace: str, id: str, from_index: int, follow: bool, values_only: bool = False
     ) -> AsyncIterator[Recorded]:
         home = asyncio.get_running_loop()
         queue: asyncio.Queue[Recorded | BaseException | None] = asyncio.Queue()
 
         async def pump(engine: Engine) -> None:
             try:
-                async for recorded in engine.history(namespace, id, from_index, follow):
+                async for recorded in engine.history(
+                    namespace, id, from_index, follow, values_only
+                ):
                     home.call_soon_threadsafe(queue.put_nowait, recorded)
                 home.call_soon_threadsafe(queue.put_nowait, None)
             except PerdureError as error:

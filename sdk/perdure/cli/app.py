@@ -16,6 +16,7 @@ from perdure.cli.server import server
 from perdure.cli.services import services
 from perdure.cli.show import show
 from perdure.cli.start import start
+from perdure.cli.stream import stream
 from perdure.cli.worker import worker
 from perdure.cli.workers import workers
 
@@ -37,6 +38,7 @@ for command in (
     result,
     show,
     history,
+    stream,
     cancel,
     retry,
     pause,

@@ -127,13 +127,13 @@ class GrpcTransport(Transport):
         return {"status": status, "endpoint": self._endpoint.text}
 
     async def history(
-        self, namespace: str, id: str, from_index: int, follow: bool
+        self, namespace: str, id: str, from_index: int, follow: bool, values_only: bool = False
     ) -> AsyncIterator[Recorded]:
         key, index = ExecutionKey(namespace, id), from_index
         patience = _Patience(self._endpoint, self._retry_s)
         while True:
             stream = self._channel.unary_stream(rpc.HISTORY_PATH, None, None)(
-                rpc.encode_history_request(HistoryRequest(key, index, follow)),
+                rpc.encode_history_request(HistoryRequest(key, index, follow, values_only)),
                 metadata=self._endpoint.metadata(),
             )
             try:

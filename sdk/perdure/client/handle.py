@@ -11,8 +11,9 @@ from perdure.client.history import HistoryEntry, history_entry
 from perdure.client.outcome import value_of
 from perdure.client.query import ExecutionInfo, execution_info
 from perdure.client.transport import Transport
-from perdure.option_checks import Errors, check_seconds, milliseconds
+from perdure.option_checks import Errors, check_count, check_seconds, milliseconds
 from perdure_runtime.core.client import ControlOperation
+from perdure_runtime.core.entries import ValueEmitted
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.serde import Serializer
 
@@ -113,6 +114,27 @@ class ExecutionHandle(Generic[T]):
         entries = self._transport.history(self._namespace, self.id, from_index, follow)
         async for recorded in entries:
             yield history_entry(recorded, self._serializer)
+
+    async def stream(self, *, from_index: int = 0, follow: bool = True) -> AsyncIterator[Any]:
+        """The values that the body emitted, in order, pushed as they come (semantics, section 5).
+
+        Args:
+            from_index: how many values to leave out: those that an earlier reader has had.
+            follow: go on with new values until the execution ends.
+
+        Raises:
+            NotFoundError: there is no such execution.
+            SerializationError: a value is in an encoding that is not accepted here.
+        """
+        check_count("stream()", "from_index", from_index, minimum=0)
+        entries = self._transport.history(self._namespace, self.id, 0, follow, values_only=True)
+        number = 0
+        async for recorded in entries:
+            if isinstance(recorded.entry, ValueEmitted):
+                if number >= from_index:
+                    what = f"emitted value {number}"
+                    yield self._serializer.decode(recorded.entry.value, what=what)
+                number += 1
 
     async def read_state(self) -> dict[str, Any]:
         """What `ctx.state` holds, in JSON shape. Raises `NotFoundError`."""

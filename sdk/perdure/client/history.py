@@ -29,6 +29,7 @@ from perdure_runtime.core.entries import (
     StepFailed,
     TimerFired,
     TimerStarted,
+    ValueEmitted,
 )
 from perdure_runtime.core.errors import SerializationError
 from perdure_runtime.core.payload import Failure, Payload
@@ -121,6 +122,8 @@ def _told(entry: Entry) -> tuple[str, str, Payload | None]:
         case CommandReused():
             told = f"{entry.kind} {entry.name} has the result of entry {entry.source_index}"
             return entry.name, told, None
+        case ValueEmitted():
+            return "", "value emitted", entry.value
         case StateWritten():
             return "", f"state written: {', '.join(write.key for write in entry.writes)}", None
         case _:

@@ -46,9 +46,13 @@ class Transport(Protocol):
         ...
 
     def history(
-        self, namespace: str, id: str, from_index: int, follow: bool
+        self, namespace: str, id: str, from_index: int, follow: bool, values_only: bool = False
     ) -> AsyncIterator[Recorded]:
-        """Entries from an index on; `follow` goes on until the end. Raises NotFoundError."""
+        """Entries from an index on; `follow` goes on until the end. Raises NotFoundError.
+
+        Args:
+            values_only: leave out all but emitted values.
+        """
         ...
 
     async def control(self, request: ControlRequest) -> ControlReply:

@@ -240,6 +240,19 @@ class DurableContext:
             float(done), None if total is None else float(total), message
         )
 
+    def emit(self, value: Any) -> None:
+        """Tell those who follow the execution a value (semantics, section 5).
+
+        Recorded once, in order; read by `handle.stream()`, while the body runs and afterwards. A
+        later attempt that emits an equal value again does not repeat it.
+
+        Raises:
+            SerializationError, LimitExceededError: the value cannot be encoded.
+        """
+        around = self.surroundings
+        payload = around.serializers.encode(value, what="emitted value")
+        around.body.emit(payload, reuse=around.options.reuse_on_retry)
+
     # --- facts ---------------------------------------------------------------------------------
 
     def now(self) -> datetime:

@@ -56,7 +56,9 @@ def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
             writer = FrameWriter()
 
             async def read() -> None:
-                entries = engine.history(*request.key, request.from_index, request.follow)
+                entries = engine.history(
+                    *request.key, request.from_index, request.follow, request.values_only
+                )
                 async with aclosing(entries):
                     async for recorded in entries:
                         writer.put(history_chunk(recorded))

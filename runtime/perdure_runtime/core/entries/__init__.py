@@ -25,6 +25,7 @@ from perdure_runtime.core.entries.signal import CancelRequested, Paused, Resumed
 from perdure_runtime.core.entries.state import StateWrite, StateWritten
 from perdure_runtime.core.entries.step import StepCompleted, StepFailed
 from perdure_runtime.core.entries.timer import TimerFired, TimerStarted
+from perdure_runtime.core.entries.value import ValueEmitted
 
 Command = (
     StepCompleted
@@ -34,6 +35,7 @@ Command = (
     | BranchCompleted
     | CommandReused
     | StateWritten
+    | ValueEmitted
 )
 """What workers append."""
 
@@ -60,6 +62,7 @@ COMMANDS: Final = (
     BranchCompleted,
     CommandReused,
     StateWritten,
+    ValueEmitted,
 )
 
 
@@ -102,5 +105,6 @@ __all__ = [
     "Target",
     "TimerFired",
     "TimerStarted",
+    "ValueEmitted",
     "is_command",
 ]

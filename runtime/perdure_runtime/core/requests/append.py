@@ -19,6 +19,7 @@ from perdure_runtime.core.entries import (
     StepCompleted,
     StepFailed,
     TimerStarted,
+    ValueEmitted,
 )
 from perdure_runtime.core.errors import InvalidArgumentError, ProtocolError
 from perdure_runtime.core.execution import Execution
@@ -51,7 +52,9 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
     if commands:
         for offset, command in enumerate(commands):
             if isinstance(command, StepCompleted) and command.result is not None:
-                _check_size(command.path, command.result)
+                _check_size(f"the result of step {command.path}", command.result)
+            elif isinstance(command, ValueEmitted):
+                _check_size(f"the emitted value {command.path}", command.value)
             if isinstance(command, _AS_THEY_ARE):
                 wake_index = execution.length + offset
                 decision.entries.append(command)
@@ -71,10 +74,10 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
     return decision
 
 
-def _check_size(path: str, result: Payload) -> None:
-    if len(result.data) > MAX_PAYLOAD_BYTES:
+def _check_size(what: str, value: Payload) -> None:
+    if len(value.data) > MAX_PAYLOAD_BYTES:
         raise ProtocolError(
-            f"the result of step {path} is {len(result.data)} bytes; the limit is "
+            f"{what} is {len(value.data)} bytes; the limit is "
             f"{MAX_PAYLOAD_BYTES}, and workers have to keep it"
         )
 

@@ -213,6 +213,7 @@ def _fill_history_request(message: client_pb2.HistoryRequest, request: HistoryRe
     requests.fill_key(message, request.key)
     message.from_index = request.from_index
     message.follow = request.follow
+    message.values_only = request.values_only
 
 
 def encode_history_request(request: HistoryRequest) -> client_pb2.HistoryRequest:
@@ -222,7 +223,9 @@ def encode_history_request(request: HistoryRequest) -> client_pb2.HistoryRequest
 
 def decode_history_request(message: client_pb2.HistoryRequest) -> HistoryRequest:
     """Request of `History`."""
-    return HistoryRequest(requests.read_key(message), message.from_index, message.follow)
+    return HistoryRequest(
+        requests.read_key(message), message.from_index, message.follow, message.values_only
+    )
 
 
 def encode_history_page(page: Iterable[Recorded]) -> client_pb2.HistoryPage:

@@ -55,11 +55,15 @@ class Abandon(Struct, frozen=True):
 
 
 class HistoryRequest(Struct, frozen=True):
-    """Asks for a journal from an index on; with `follow` also for what comes later."""
+    """Asks for a journal from an index on; with `follow` also for what comes later.
+
+    `values_only` leaves out all entries but emitted values.
+    """
 
     key: ExecutionKey
     from_index: int = 0
     follow: bool = False
+    values_only: bool = False
 
 
 KeyMessage = (

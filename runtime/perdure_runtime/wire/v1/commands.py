@@ -14,6 +14,7 @@ from perdure_runtime.core.entries import (
     StepCompleted,
     StepFailed,
     TimerStarted,
+    ValueEmitted,
 )
 from perdure_runtime.wire.v1.options import fill_retry, fill_target, read_retry, read_target
 from perdure_runtime.wire.v1.payload import (
@@ -189,3 +190,18 @@ def fill_state_written(message: journal_pb2.StateWritten, entry: StateWritten) -
 def read_state_written(message: journal_pb2.StateWritten) -> StateWritten:
     """The `StateWritten` in `message`."""
     return StateWritten(read_writes(message.writes))
+
+
+def fill_value_emitted(message: journal_pb2.ValueEmitted, entry: ValueEmitted) -> None:
+    """Write a `ValueEmitted`."""
+    message.path = entry.path
+    fill_payload(message.value, entry.value)
+    message.key = entry.key
+    fill_writes(message.writes, entry.writes)
+
+
+def read_value_emitted(message: journal_pb2.ValueEmitted) -> ValueEmitted:
+    """The `ValueEmitted` in `message`."""
+    return ValueEmitted(
+        message.path, read_payload(message.value), message.key, read_writes(message.writes)
+    )

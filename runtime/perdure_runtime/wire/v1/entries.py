@@ -58,6 +58,12 @@ ENTRIES: Final = KindTable(
             commands.read_state_written,
         ),
         Kind(
+            "value_emitted",
+            core.ValueEmitted,
+            commands.fill_value_emitted,
+            commands.read_value_emitted,
+        ),
+        Kind(
             "call_completed",
             core.CallCompleted,
             facts.fill_call_completed,
