@@ -34,12 +34,14 @@ def issue_branch(
     name: str | None = None,
     definition: Definition | None = None,
     admission: AbstractAsyncContextManager[Any] | None = None,
+    reuse_on_retry: bool | None = None,
 ) -> DurableFuture[Any]:
     """Run `function(context, *args)` as a branch of the body.
 
     Args:
         definition: whose options hold inside; those around it when None.
         admission: entered before the body starts.
+        reuse_on_retry: None leaves it to the options.
     """
     around = context.surroundings
     if definition is not None:
@@ -70,6 +72,8 @@ def issue_branch(
             raise step_error(outcome, around.serializers, command.path)
         return around.serializers.decode(outcome, result_hint(function), what="result of a branch")
 
-    reuse = context.surroundings.options.reuse_on_retry and around.options.reuse_on_retry
+    reuse = reuse_on_retry
+    if reuse is None:
+        reuse = context.surroundings.options.reuse_on_retry and around.options.reuse_on_retry
     command = around.body.branch(identity.name, identity.digest or b"", body, reuse=reuse)
     return DurableFuture(command, decode)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
 
@@ -25,15 +25,20 @@ from perdure.context.call import (
 )
 from perdure.context.future import DurableFuture
 from perdure.context.log import ExecutionLogger
+from perdure.context.map import MapResult, check_map, run_map
+from perdure.context.race import check_contenders, run_race
 from perdure.context.run import StepOptions, issue_step
+from perdure.context.shield import shielded
 from perdure.context.sleep import seconds_of, seconds_until, sleep
 from perdure.context.spawn import check_tasks, run_tasks
 from perdure.context.state import State
 from perdure.context.surroundings import Surroundings
+from perdure.context.wait_until import wait_until
 from perdure.options import RetryPolicy
 from perdure_runtime.core.errors import InvalidArgumentError
 
 T = TypeVar("T")
+A = TypeVar("A")
 Ts = TypeVarTuple("Ts")
 
 
@@ -221,6 +226,116 @@ class DurableContext:
             TypeError: a task is none of these; nothing was started.
         """
         return run_tasks(self, check_tasks(self, tasks), return_exceptions)
+
+    @overload
+    def map(
+        self,
+        function: Callable[[DurableContext, A], Coroutine[Any, Any, T]],
+        items: Iterable[A],
+        *,
+        max_concurrency: int | None = None,
+        min_successful: int | None = None,
+        tolerated_failures: int | None = None,
+    ) -> Coroutine[Any, Any, MapResult[T]]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[A], Coroutine[Any, Any, T]],
+        items: Iterable[A],
+        *,
+        max_concurrency: int | None = None,
+        min_successful: int | None = None,
+        tolerated_failures: int | None = None,
+    ) -> Coroutine[Any, Any, MapResult[T]]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[A], T],
+        items: Iterable[A],
+        *,
+        max_concurrency: int | None = None,
+        min_successful: int | None = None,
+        tolerated_failures: int | None = None,
+    ) -> Coroutine[Any, Any, MapResult[T]]: ...
+    @overload
+    def map(
+        self,
+        function: tuple[str, str],
+        items: Iterable[Any],
+        *,
+        max_concurrency: int | None = None,
+        min_successful: int | None = None,
+        tolerated_failures: int | None = None,
+    ) -> Coroutine[Any, Any, MapResult[Any]]: ...
+    def map(
+        self,
+        function: Any,
+        items: Iterable[Any],
+        *,
+        max_concurrency: int | None = None,
+        min_successful: int | None = None,
+        tolerated_failures: int | None = None,
+    ) -> Coroutine[Any, Any, MapResult[Any]]:
+        """Run a function for each item, as `ctx.spawn` would; results in the order of the items.
+
+        Args:
+            function: anything that `ctx.spawn` runs, or `(service, method)`.
+            max_concurrency: items at a time; `max_concurrent_steps` by default.
+            min_successful: return as soon as so many succeeded, and cancel the rest.
+            tolerated_failures: failures that stand in the result instead of being raised; 0, or,
+                with `min_successful`, as many as leave it in reach.
+
+        Raises:
+            TypeError, InvalidArgumentError: an item or a number does not fit; nothing was started.
+            Exception (when awaited): of the first item that failed once too often.
+        """
+        checked = check_map(
+            self, function, items, max_concurrency, min_successful, tolerated_failures
+        )
+        return run_map(self, *checked)
+
+    def race(self, *contenders: Awaitable[T] | tuple[Any, ...]) -> Coroutine[Any, Any, T]:
+        """Run several at once; give the value, or raise the error, of the first that ends.
+
+        The others are cancelled and have ended when it returns.
+
+        Args:
+            contenders: awaitables, or tuples as `ctx.spawn` takes them.
+
+        Raises:
+            TypeError: a contender is neither; nothing was started.
+        """
+        return run_race(self, check_contenders(self, contenders))
+
+    def shield(self, section: Awaitable[T]) -> Coroutine[Any, Any, T]:
+        """Let no cancellation interrupt `section`; one that comes is raised when it has ended.
+
+        The grace of a cancellation goes on: a longer section is cut off with its execution.
+        """
+        return shielded(section)
+
+    def wait_until(
+        self,
+        check: Callable[..., Any],
+        /,
+        *args: Any,
+        every: float,
+        timeout: float | None = None,
+        name: str | None = None,
+    ) -> Coroutine[Any, Any, Any]:
+        """Call `check(*args)` as a step until it gives something true, and give that.
+
+        Args:
+            check: anything that `ctx.spawn` runs.
+            every: seconds between an answer and the next look.
+            timeout: seconds for all looks together.
+            name: in the journal.
+
+        Raises (when awaited):
+            TimeoutError: the time is over.
+            Exception: what `check` raised.
+        """
+        return wait_until(self, check, args, every, timeout, name)
 
     def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
         """Sleep, over crashes too. Raises InvalidArgumentError for negative numbers and NaN."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.context.branch import issue_branch
 from perdure.context.call import Request, issue_call, local_body, request
+from perdure.context.ending import end_all
 from perdure.context.future import DurableFuture
 from perdure.context.run import StepOptions, issue_step
 from perdure.decorators.shape import looks_durable
@@ -52,31 +53,35 @@ class _Step:
     args: tuple[Any, ...]
 
 
-_Task = _Call | _Branch | _Step
+Task = _Call | _Branch | _Step
+"""What one tuple asks for, checked; nothing was issued yet."""
 
 
-def check_tasks(context: DurableContext, tasks: Iterable[Any]) -> list[_Task]:
+def check_tasks(context: DurableContext, tasks: Iterable[Any]) -> list[Task]:
     """What each tuple asks for. Raises TypeError that names the first bad one."""
     if isinstance(tasks, (str, bytes)):
         raise TypeError(f"ctx.spawn() takes a list of tuples {_FORMS}; got {tasks!r}")
-    return [_checked(context, number, task) for number, task in enumerate(tasks)]
+    return [
+        check_task(context, f"ctx.spawn(): task {number}", task)
+        for number, task in enumerate(tasks)
+    ]
 
 
 async def run_tasks(
-    context: DurableContext, tasks: list[_Task], return_exceptions: bool
+    context: DurableContext, tasks: list[Task], return_exceptions: bool
 ) -> list[Any]:
     """Issue all, wait for all, give the results in order."""
     limit = context.surroundings.spawn_limit
     admission = None if limit is None else asyncio.Semaphore(limit)
-    futures = [_issue(context, task, admission) for task in tasks]
+    futures = [issue_task(context, task, admission) for task in tasks]
     failed = await _wait(futures, return_exceptions)
     if failed is not None:
         return [await failed]  # raises
     return [await _settled(future, return_exceptions) for future in futures]
 
 
-def _checked(context: DurableContext, number: int, task: Any) -> _Task:
-    where = f"ctx.spawn(): task {number}"
+def check_task(context: DurableContext, where: str, task: Any) -> Task:
+    """What a tuple asks for. Raises TypeError that begins with `where`."""
     if not isinstance(task, tuple):
         raise TypeError(f"{where} is {task!r}, not a tuple {_FORMS}")
     match task:
@@ -95,7 +100,7 @@ def _told(
     label: str | None,
     function: Callable[..., Any],
     args: tuple[Any, ...],
-) -> _Task:
+) -> Task:
     try:
         local = local_body(function)
         if local is not None:
@@ -113,13 +118,22 @@ def _told(
         raise TypeError(f"{where}: {error}") from None
 
 
-def _issue(
-    context: DurableContext, task: _Task, admission: asyncio.Semaphore | None
+def issue_task(
+    context: DurableContext,
+    task: Task,
+    admission: asyncio.Semaphore | None = None,
+    reuse: bool | None = None,
 ) -> DurableFuture[Any]:
+    """Issue what was checked.
+
+    Args:
+        admission: entered by a branch before it starts.
+        reuse: whether a later attempt takes over the result; None: as the options say.
+    """
     around = context.surroundings
     match task:
         case _Call(request):
-            return issue_call(around, request)
+            return issue_call(around, request, reuse_on_retry=reuse)
         case _Branch(label, function, args, definition):
             return issue_branch(
                 context,
@@ -129,9 +143,11 @@ def _issue(
                 name=label,
                 definition=definition,
                 admission=admission,
+                reuse_on_retry=reuse,
             )
         case _Step(label, function, args):
-            return issue_step(around, function, args, {}, StepOptions(name=label))
+            options = StepOptions(name=label, reuse_on_retry=reuse)
+            return issue_step(around, function, args, {}, options)
 
 
 async def _wait(
@@ -156,30 +172,8 @@ async def _wait(
         if futures:
             await turn
     finally:
-        await _end(futures)
+        await end_all([future.command for future in futures])
     return failed[0] if failed and not return_exceptions else None
-
-
-async def _end(futures: Sequence[DurableFuture[Any]]) -> None:
-    """Cancel what is not done and wait for it, also when cancelled meanwhile."""
-    cancelled = False
-    waiting = [future for future in futures if not future.done()]
-    for future in waiting:
-        future.cancel()
-    while waiting := [future for future in waiting if not future.done()]:
-        turn = asyncio.get_running_loop().create_future()
-        waiting[0].when_done(partial(_wake, turn))
-        try:
-            await turn
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
-
-
-def _wake(turn: asyncio.Future[None], outcome: CommandFuture) -> None:
-    if not turn.done():
-        turn.set_result(None)
 
 
 async def _settled(future: DurableFuture[Any], return_exceptions: bool) -> Any:
