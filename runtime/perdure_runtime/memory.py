@@ -14,7 +14,7 @@ from operator import attrgetter
 
 import msgspec
 
-from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
+from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.storage import (
     BadRow,
@@ -22,6 +22,7 @@ from perdure_runtime.storage import (
     ExecutionRow,
     Fenced,
     Filter,
+    ObjectRow,
     OutboxRow,
     Ownership,
     Page,
@@ -52,6 +53,7 @@ class MemoryDisk:
     outbox: dict[int, OutboxRow] = field(default_factory=dict)
     requests: dict[tuple[str, str], RequestRow] = field(default_factory=dict)
     catalog: dict[tuple[str, str, str], CatalogRow] = field(default_factory=dict)
+    objects: dict[ObjectKey, ObjectRow] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -115,6 +117,16 @@ class MemoryStore:
         rows = sorted(self._disk().rows.values(), key=attrgetter("key"))
         wanted = [r for r in rows if r.status in statuses and (after is None or r.key > after)]
         return [_copy(row) for row in wanted[:limit]]
+
+    async def scan_lanes(self, after: int, limit: int) -> list[ExecutionRow]:
+        """Rows that stand in a lane, in that order."""
+        rows = [row for row in self._disk().rows.values() if row.lane_order > max(after, 0)]
+        return [_copy(row) for row in sorted(rows, key=_place)[:limit]]
+
+    async def load_objects(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, ObjectRow]:
+        """The objects that exist among `keys`."""
+        objects = self._disk().objects
+        return {key: objects[key] for key in keys if key in objects}
 
     async def timers_due(self, until_ms: int, limit: int) -> list[Timer]:
         """The earliest timers; the sort is stable, so equal times stay in insertion order."""
@@ -200,7 +212,7 @@ def _check(disk: MemoryDisk, batch: WriteBatch) -> None:
 def _check_storable(batch: WriteBatch) -> None:
     """Databases hold UTF-8 text and 64-bit integers, and so does MessagePack."""
     parts = (batch.clock_ms, [*batch.rows.values()], batch.entries, [*batch.timers_set.values()])
-    messages = (batch.outbox_added, batch.requests, batch.catalog)
+    messages = (batch.outbox_added, batch.requests, batch.catalog, [*batch.objects.values()])
     try:
         msgspec.msgpack.encode((parts, messages))
     except (UnicodeEncodeError, OverflowError) as error:
@@ -231,6 +243,7 @@ def _apply(disk: MemoryDisk, batch: WriteBatch) -> None:
         disk.requests[request.namespace, request.request_id] = request
     for method in batch.catalog:
         disk.catalog[method.namespace, method.service, method.method] = method
+    disk.objects.update(batch.objects)
 
 
 def _copy(row: ExecutionRow) -> ExecutionRow:
@@ -240,6 +253,10 @@ def _copy(row: ExecutionRow) -> ExecutionRow:
 
 def _age(row: ExecutionRow) -> tuple[int, str]:
     return row.created_ms, row.key.id
+
+
+def _place(row: ExecutionRow) -> tuple[int, ExecutionKey]:
+    return row.lane_order, row.key
 
 
 def _matches(row: ExecutionRow, filter: Filter) -> bool:

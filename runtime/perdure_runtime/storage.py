@@ -12,9 +12,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
-from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
+from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status
-from perdure_runtime.core.rows import ExecutionRow, Timer, TimerKey
+from perdure_runtime.core.rows import ExecutionRow, ObjectRow, Timer, TimerKey
 
 __all__ = [
     "BadRow",
@@ -22,6 +22,7 @@ __all__ = [
     "ExecutionRow",
     "Fenced",
     "Filter",
+    "ObjectRow",
     "OutboxRow",
     "Ownership",
     "Page",
@@ -100,9 +101,10 @@ class WriteBatch(Struct):
     """Everything one commit writes: all of it or nothing.
 
     Order inside one commit: rows, entries, timers cleared then set, outbox removed then added,
-    requests, catalog. Entries and timers need the row of their execution, stored or in the batch;
-    an entry's index is the journal's next one. Requests and catalog rows replace earlier ones of
-    the same name. `clock_ms` is the coordinator's clock, kept as a persisted maximum.
+    requests, catalog, objects. Entries and timers need the row of their execution, stored or in the
+    batch; an entry's index is the journal's next one. Requests, catalog rows and objects replace
+    earlier ones of the same name. `clock_ms` is the coordinator's clock, kept as a persisted
+    maximum.
     """
 
     shard_epoch: int
@@ -116,6 +118,7 @@ class WriteBatch(Struct):
     outbox_added: list[OutboxRow] = []
     requests: list[RequestRow] = []
     catalog: list[CatalogRow] = []
+    objects: dict[ObjectKey, ObjectRow] = {}
 
 
 class StoredExecution(Struct):
@@ -220,6 +223,14 @@ class Store(Protocol):
         self, after: ExecutionKey | None, limit: int, statuses: Sequence[Status]
     ) -> list[ExecutionRow]:
         """Rows with one of the statuses in key order, after the given key."""
+        ...
+
+    async def scan_lanes(self, after: int, limit: int) -> list[ExecutionRow]:
+        """Rows with a `lane_order` above `after` in that order; the engine gives each one once."""
+        ...
+
+    async def load_objects(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, ObjectRow]:
+        """The objects that exist among `keys`."""
         ...
 
     async def timers_due(self, until_ms: int, limit: int) -> list[Timer]:

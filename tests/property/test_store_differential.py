@@ -21,13 +21,15 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from perdure_coordinator.store import open_store
 from perdure_runtime.core.entries import Target
-from perdure_runtime.core.ids import ExecutionKey, ParentLink
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey, ParentLink
 from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.payload import Payload
 from perdure_runtime.memory import MemoryDisk, MemoryStore
 from perdure_runtime.storage import (
     CatalogRow,
     ExecutionRow,
     Filter,
+    ObjectRow,
     OutboxRow,
     Page,
     RequestRow,
@@ -64,6 +66,23 @@ rows = st.builds(
     error=rarely_bad_texts,
     progress=st.binary(max_size=3),
     held=st.binary(max_size=3),
+    lane_order=st.integers(0, 4),
+    held_objects=st.lists(rarely_bad_texts, max_size=2).map(tuple),
+)
+object_keys = st.builds(ObjectKey, texts, texts, texts)
+objects = st.builds(
+    ObjectRow,
+    key=object_keys,
+    service=rarely_bad_texts,
+    state=st.builds(
+        Payload,
+        st.binary(max_size=3),
+        texts,
+        st.binary(max_size=3),
+        st.dictionaries(texts, texts, max_size=2),
+    ),
+    version=times,
+    updated_ms=times,
 )
 timers = st.builds(
     Timer, keys, times, st.sampled_from(["timer", "call"]), texts, times, times, times
@@ -165,6 +184,7 @@ class StoresAgree(RuleBasedStateMachine):
         catalog=st.lists(
             st.builds(CatalogRow, texts, texts, texts, st.binary(max_size=3)), max_size=2
         ),
+        objects=st.lists(objects, max_size=2),
     )
     def commit(
         self,
@@ -179,6 +199,7 @@ class StoresAgree(RuleBasedStateMachine):
         added: list[OutboxRow],
         requests: list[RequestRow],
         catalog: list[CatalogRow],
+        objects: list[ObjectRow],
     ) -> None:
         lengths = {key: len(journal) for key, journal in self.disk.journals.items()}
         known = self.disk.rows.keys() | {row.key for row in rows}
@@ -205,6 +226,7 @@ class StoresAgree(RuleBasedStateMachine):
             outbox_added=added,
             requests=requests,
             catalog=catalog,
+            objects={row.key: row for row in objects},
         )
         self.both("commit", lambda store: store.commit(batch))
 
@@ -223,6 +245,14 @@ class StoresAgree(RuleBasedStateMachine):
     )
     def scan(self, after: ExecutionKey | None, limit: int, statuses: list[Status]) -> None:
         self.both("scan", lambda store: store.scan_unfinished(after, limit, statuses))
+
+    @rule(after=st.integers(-1, 4), limit=st.integers(1, 4))
+    def scan_lanes(self, after: int, limit: int) -> None:
+        self.both("scan_lanes", lambda store: store.scan_lanes(after, limit))
+
+    @rule(wanted=st.lists(object_keys, max_size=5))
+    def load_objects(self, wanted: list[ObjectKey]) -> None:
+        self.both("load_objects", lambda store: store.load_objects(wanted))
 
     @rule(until_ms=times, limit=st.integers(1, 5))
     def timers_due(self, until_ms: int, limit: int) -> None:
@@ -264,8 +294,26 @@ class StoresAgree(RuleBasedStateMachine):
 
 
 OPERATIONS = frozenset(
-    {"acquire", "reopen", "commit", "load_rows", "load", "scan", "timers_due", "outbox"}
-    | {"find_request", "catalog", "query", "expire_requests", "delete", "checkpoint"}
+    {
+        "acquire",
+        "reopen",
+        "commit",
+        "load_rows",
+        "load",
+        "scan",
+        "scan_lanes",
+        "timers_due",
+        "outbox",
+    }
+    | {
+        "find_request",
+        "catalog",
+        "query",
+        "load_objects",
+        "expire_requests",
+        "delete",
+        "checkpoint",
+    }
 )
 
 

@@ -23,7 +23,7 @@ from perdure_runtime.core.client import (
 )
 from perdure_runtime.core.entries import COMMANDS, Entry
 from perdure_runtime.core.errors import PerdureError
-from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.messages import Append, CoordinatorMessage, WorkerMessage
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.wire.v1 import admin, client
@@ -92,6 +92,8 @@ def test_every_coordinator_message_comes_back_from_its_frame(
         (ExecutionKey, client.encode_describe_request, client.decode_describe_request),
         (ExecutionKey, client.encode_wait_request, client.decode_wait_request),
         (ExecutionKey, client.encode_read_state_request, client.decode_read_state_request),
+        (ObjectKey, client.encode_object_request, client.decode_object_request),
+        (Payload, client.encode_object_state, client.decode_object_state),
     ],
     ids=lambda part: getattr(part, "__name__", ""),
 )

@@ -297,6 +297,26 @@ JOURNALS: dict[str, tuple[str, tuple[Entry, ...]]] = {
             ExecutionEnded(Status.COMPLETED, result=RESULT),
         ),
     ),
+    "object_method": (
+        "An exclusive method of a durable object, awaited by one that holds another object: its "
+        "first attempt changes the state and fails, the second goes on from there.",
+        (
+            created(
+                Target("shop", "Cart.add", "c-7"),
+                parent=ParentLink(KEY, 1, 1, "0:4"),
+                held=("Customer/42",),
+            ),
+            AttemptStarted(1, retry=Retry(max_retries=1)),
+            AttemptEnded(1, DECLINED, START_MS + 1_000, object_state=Payload(b'{"tries":1}')),
+            AttemptStarted(2, retry=Retry(max_retries=1), object_state=Payload(b'{"tries":1}')),
+            step("0:1", "reserve"),
+            ExecutionEnded(
+                Status.COMPLETED,
+                result=RESULT,
+                object_state=Payload(b'{"items":["tea"]}', metadata={"state_version": "2"}),
+            ),
+        ),
+    ),
     "handler": (
         "A plain handler, called by a flow: all that a worker in another language has to know.",
         (

@@ -35,7 +35,7 @@ from perdure_runtime.core.errors import (
     PerdureError,
 )
 from perdure_runtime.core.execution import Execution
-from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import is_end
 from perdure_runtime.core.limits import (
     MAX_NAME_CHARS,
@@ -265,6 +265,25 @@ class Clients:
                 else:
                     state[write.key] = write.value
         return state
+
+    async def read_object_state(self, namespace: str, class_name: str, key: str) -> Payload:
+        """The last committed state of a durable object (semantics, section 6).
+
+        Raises:
+            NotFoundError: it was never saved.
+        """
+        check_name("namespace", namespace)
+        check_name("class name", class_name)
+        check_name("object id", key)
+        name = ObjectKey(namespace, class_name, key)
+        await self._shard.committer.flushed()
+        found = (await self._shard.store.load_objects([name])).get(name)
+        if found is None:
+            raise NotFoundError(
+                f"object {name.name()!r} was never saved in namespace {namespace!r}: "
+                "no exclusive method of it has ended yet"
+            )
+        return found.state
 
     async def control(self, request: ControlRequest) -> ControlReply:
         """Cancel, retry, pause, resume or delete; one result per id."""

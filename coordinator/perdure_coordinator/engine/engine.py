@@ -200,6 +200,10 @@ class Engine:
         """`ctx.state` as it is on disk."""
         return await self._asking().read_state(namespace, id)
 
+    async def read_object_state(self, namespace: str, class_name: str, key: str) -> Payload:
+        """The last committed state of a durable object."""
+        return await self._asking().read_object_state(namespace, class_name, key)
+
     async def control(self, request: ControlRequest) -> ControlReply:
         """Cancel, retry, pause, resume or delete; one result per id."""
         return await self._asking().control(request)

@@ -34,7 +34,7 @@ CONTROL_OPERATION_RESUME: ControlOperation
 CONTROL_OPERATION_DELETE: ControlOperation
 
 class StartRequest(_message.Message):
-    __slots__ = ("namespace", "request_id", "id", "target", "input", "options", "id_policy", "trace")
+    __slots__ = ("namespace", "request_id", "id", "target", "input", "options", "id_policy", "trace", "held")
     class TraceEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +50,7 @@ class StartRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     ID_POLICY_FIELD_NUMBER: _ClassVar[int]
     TRACE_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     request_id: str
     id: str
@@ -58,7 +59,8 @@ class StartRequest(_message.Message):
     options: _common_pb2.StartOptions
     id_policy: IdPolicy
     trace: _containers.ScalarMap[str, str]
-    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., id: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., id_policy: _Optional[_Union[IdPolicy, str]] = ..., trace: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    held: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., id: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., id_policy: _Optional[_Union[IdPolicy, str]] = ..., trace: _Optional[_Mapping[str, str]] = ..., held: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StartReply(_message.Message):
     __slots__ = ("id", "run", "created")
@@ -281,6 +283,22 @@ class ReadStateReply(_message.Message):
     values: _containers.MessageMap[str, _common_pb2.Payload]
     def __init__(self, values: _Optional[_Mapping[str, _common_pb2.Payload]] = ...) -> None: ...
 
+class ReadObjectStateRequest(_message.Message):
+    __slots__ = ("namespace", "class_name", "key")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    class_name: str
+    key: str
+    def __init__(self, namespace: _Optional[str] = ..., class_name: _Optional[str] = ..., key: _Optional[str] = ...) -> None: ...
+
+class ReadObjectStateReply(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: _common_pb2.Payload
+    def __init__(self, state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+
 class ClientFrame(_message.Message):
     __slots__ = ("requests",)
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
@@ -288,7 +306,7 @@ class ClientFrame(_message.Message):
     def __init__(self, requests: _Optional[_Iterable[_Union[ClientRequest, _Mapping]]] = ...) -> None: ...
 
 class ClientRequest(_message.Message):
-    __slots__ = ("number", "start", "wait", "describe", "list", "control", "read_state", "abandon")
+    __slots__ = ("number", "start", "wait", "describe", "list", "control", "read_state", "abandon", "read_object_state")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
@@ -297,6 +315,7 @@ class ClientRequest(_message.Message):
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     READ_STATE_FIELD_NUMBER: _ClassVar[int]
     ABANDON_FIELD_NUMBER: _ClassVar[int]
+    READ_OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
     number: int
     start: StartRequest
     wait: WaitRequest
@@ -305,7 +324,8 @@ class ClientRequest(_message.Message):
     control: ControlRequest
     read_state: ReadStateRequest
     abandon: Abandon
-    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., describe: _Optional[_Union[DescribeRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., control: _Optional[_Union[ControlRequest, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateRequest, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ...) -> None: ...
+    read_object_state: ReadObjectStateRequest
+    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., describe: _Optional[_Union[DescribeRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., control: _Optional[_Union[ControlRequest, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateRequest, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateRequest, _Mapping]] = ...) -> None: ...
 
 class Abandon(_message.Message):
     __slots__ = ()
@@ -318,7 +338,7 @@ class ClientReplyFrame(_message.Message):
     def __init__(self, replies: _Optional[_Iterable[_Union[ClientReply, _Mapping]]] = ...) -> None: ...
 
 class ClientReply(_message.Message):
-    __slots__ = ("number", "start", "outcome", "description", "list", "control", "read_state", "error")
+    __slots__ = ("number", "start", "outcome", "description", "list", "control", "read_state", "read_object_state", "error")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
@@ -326,6 +346,7 @@ class ClientReply(_message.Message):
     LIST_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     READ_STATE_FIELD_NUMBER: _ClassVar[int]
+    READ_OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     number: int
     start: StartReply
@@ -334,5 +355,6 @@ class ClientReply(_message.Message):
     list: ListReply
     control: ControlReply
     read_state: ReadStateReply
+    read_object_state: ReadObjectStateReply
     error: _common_pb2.ErrorDetail
-    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartReply, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., control: _Optional[_Union[ControlReply, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateReply, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ErrorDetail, _Mapping]] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartReply, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., control: _Optional[_Union[ControlReply, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateReply, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateReply, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ErrorDetail, _Mapping]] = ...) -> None: ...

@@ -74,6 +74,11 @@ class ClientServiceStub(object):
                 request_serializer=perdure_dot_v1_dot_client__pb2.ReadStateRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_client__pb2.ReadStateReply.FromString,
                 _registered_method=True)
+        self.ReadObjectState = channel.unary_unary(
+                '/perdure.v1.ClientService/ReadObjectState',
+                request_serializer=perdure_dot_v1_dot_client__pb2.ReadObjectStateRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_client__pb2.ReadObjectStateReply.FromString,
+                _registered_method=True)
         self.Session = channel.stream_stream(
                 '/perdure.v1.ClientService/Session',
                 request_serializer=perdure_dot_v1_dot_client__pb2.ClientFrame.SerializeToString,
@@ -140,6 +145,13 @@ class ClientServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadObjectState(self, request, context):
+        """The last committed state of a durable object; NotFoundError when it was never saved.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Session(self, request_iterator, context):
         """All of the above but History, batched. Replies come in any order, matched by `number`.
         """
@@ -189,6 +201,11 @@ def add_ClientServiceServicer_to_server(servicer, server):
                     servicer.ReadState,
                     request_deserializer=perdure_dot_v1_dot_client__pb2.ReadStateRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_client__pb2.ReadStateReply.SerializeToString,
+            ),
+            'ReadObjectState': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadObjectState,
+                    request_deserializer=perdure_dot_v1_dot_client__pb2.ReadObjectStateRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_client__pb2.ReadObjectStateReply.SerializeToString,
             ),
             'Session': grpc.stream_stream_rpc_method_handler(
                     servicer.Session,
@@ -412,6 +429,33 @@ class ClientService(object):
             '/perdure.v1.ClientService/ReadState',
             perdure_dot_v1_dot_client__pb2.ReadStateRequest.SerializeToString,
             perdure_dot_v1_dot_client__pb2.ReadStateReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadObjectState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ClientService/ReadObjectState',
+            perdure_dot_v1_dot_client__pb2.ReadObjectStateRequest.SerializeToString,
+            perdure_dot_v1_dot_client__pb2.ReadObjectStateReply.FromString,
             options,
             channel_credentials,
             insecure,

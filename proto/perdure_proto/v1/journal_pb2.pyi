@@ -224,7 +224,7 @@ class ValueEmitted(_message.Message):
     def __init__(self, path: _Optional[str] = ..., value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key: _Optional[bytes] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
 
 class ExecutionCreated(_message.Message):
-    __slots__ = ("target", "input", "key_base", "run", "options", "parent", "trace", "journal_version")
+    __slots__ = ("target", "input", "key_base", "run", "options", "parent", "trace", "journal_version", "held")
     class TraceEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -240,6 +240,7 @@ class ExecutionCreated(_message.Message):
     PARENT_FIELD_NUMBER: _ClassVar[int]
     TRACE_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     target: _common_pb2.Target
     input: _common_pb2.Payload
     key_base: bytes
@@ -248,21 +249,24 @@ class ExecutionCreated(_message.Message):
     parent: _common_pb2.ParentLink
     trace: _containers.ScalarMap[str, str]
     journal_version: int
-    def __init__(self, target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key_base: _Optional[bytes] = ..., run: _Optional[int] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., parent: _Optional[_Union[_common_pb2.ParentLink, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ..., journal_version: _Optional[int] = ...) -> None: ...
+    held: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key_base: _Optional[bytes] = ..., run: _Optional[int] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., parent: _Optional[_Union[_common_pb2.ParentLink, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ..., journal_version: _Optional[int] = ..., held: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ExecutionEnded(_message.Message):
-    __slots__ = ("status", "result_json", "result", "failure", "writes")
+    __slots__ = ("status", "result_json", "result", "failure", "writes", "object_state")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     WRITES_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
     status: _common_pb2.Status
     result_json: bytes
     result: _common_pb2.Payload
     failure: _common_pb2.Failure
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
-    def __init__(self, status: _Optional[_Union[_common_pb2.Status, str]] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+    object_state: _common_pb2.Payload
+    def __init__(self, status: _Optional[_Union[_common_pb2.Status, str]] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class ExecutionRetried(_message.Message):
     __slots__ = ("input",)
@@ -271,30 +275,34 @@ class ExecutionRetried(_message.Message):
     def __init__(self, input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class AttemptStarted(_message.Message):
-    __slots__ = ("attempt", "retry", "timeout_ms", "build_id", "on_exhausted")
+    __slots__ = ("attempt", "retry", "timeout_ms", "build_id", "on_exhausted", "object_state")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     BUILD_ID_FIELD_NUMBER: _ClassVar[int]
     ON_EXHAUSTED_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     retry: _common_pb2.Retry
     timeout_ms: int
     build_id: str
     on_exhausted: str
-    def __init__(self, attempt: _Optional[int] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., build_id: _Optional[str] = ..., on_exhausted: _Optional[str] = ...) -> None: ...
+    object_state: _common_pb2.Payload
+    def __init__(self, attempt: _Optional[int] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., build_id: _Optional[str] = ..., on_exhausted: _Optional[str] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class AttemptEnded(_message.Message):
-    __slots__ = ("attempt", "failure", "next_ms", "writes")
+    __slots__ = ("attempt", "failure", "next_ms", "writes", "object_state")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     NEXT_MS_FIELD_NUMBER: _ClassVar[int]
     WRITES_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     failure: _common_pb2.Failure
     next_ms: int
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
-    def __init__(self, attempt: _Optional[int] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., next_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+    object_state: _common_pb2.Payload
+    def __init__(self, attempt: _Optional[int] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., next_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class AttemptTimedOut(_message.Message):
     __slots__ = ("attempt",)

@@ -92,7 +92,7 @@ class Hello(_message.Message):
     def __init__(self, worker_id: _Optional[str] = ..., namespace: _Optional[str] = ..., protocol_min: _Optional[int] = ..., protocol_max: _Optional[int] = ..., methods: _Optional[_Iterable[_Union[MethodSpec, _Mapping]]] = ..., slots: _Optional[int] = ..., build_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., encodings: _Optional[_Iterable[str]] = ..., cached: _Optional[_Iterable[_Union[Cached, _Mapping]]] = ...) -> None: ...
 
 class MethodSpec(_message.Message):
-    __slots__ = ("service", "method", "kind", "version", "retry", "attempt_timeout_ms", "execution_timeout_ms", "on_exhausted", "input_schema", "output_schema")
+    __slots__ = ("service", "method", "kind", "version", "retry", "attempt_timeout_ms", "execution_timeout_ms", "on_exhausted", "input_schema", "output_schema", "shared")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -103,6 +103,7 @@ class MethodSpec(_message.Message):
     ON_EXHAUSTED_FIELD_NUMBER: _ClassVar[int]
     INPUT_SCHEMA_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
     service: str
     method: str
     kind: str
@@ -113,7 +114,8 @@ class MethodSpec(_message.Message):
     on_exhausted: str
     input_schema: str
     output_schema: str
-    def __init__(self, service: _Optional[str] = ..., method: _Optional[str] = ..., kind: _Optional[str] = ..., version: _Optional[str] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., attempt_timeout_ms: _Optional[int] = ..., execution_timeout_ms: _Optional[int] = ..., on_exhausted: _Optional[str] = ..., input_schema: _Optional[str] = ..., output_schema: _Optional[str] = ...) -> None: ...
+    shared: bool
+    def __init__(self, service: _Optional[str] = ..., method: _Optional[str] = ..., kind: _Optional[str] = ..., version: _Optional[str] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., attempt_timeout_ms: _Optional[int] = ..., execution_timeout_ms: _Optional[int] = ..., on_exhausted: _Optional[str] = ..., input_schema: _Optional[str] = ..., output_schema: _Optional[str] = ..., shared: bool = ...) -> None: ...
 
 class Cached(_message.Message):
     __slots__ = ("namespace", "id", "run", "attempt", "epoch", "last_index", "acknowledged")
@@ -154,7 +156,7 @@ class Append(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., base: _Optional[int] = ..., consumed: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[_journal_pb2.Entry, _Mapping]]] = ..., cancel_calls: _Optional[_Iterable[str]] = ..., cancel_timers: _Optional[_Iterable[str]] = ..., idle: bool = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ...) -> None: ...
 
 class Finish(_message.Message):
-    __slots__ = ("epoch", "base", "consumed", "result_json", "result", "failure", "cancelled", "timed_out", "progress", "writes")
+    __slots__ = ("epoch", "base", "consumed", "result_json", "result", "failure", "cancelled", "timed_out", "progress", "writes", "object_state")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
     CONSUMED_FIELD_NUMBER: _ClassVar[int]
@@ -165,6 +167,7 @@ class Finish(_message.Message):
     TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     WRITES_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     base: int
     consumed: int
@@ -175,7 +178,8 @@ class Finish(_message.Message):
     timed_out: bool
     progress: _common_pb2.Progress
     writes: _containers.RepeatedCompositeFieldContainer[_journal_pb2.StateWrite]
-    def __init__(self, epoch: _Optional[int] = ..., base: _Optional[int] = ..., consumed: _Optional[int] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., cancelled: bool = ..., timed_out: bool = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[_journal_pb2.StateWrite, _Mapping]]] = ...) -> None: ...
+    object_state: _common_pb2.Payload
+    def __init__(self, epoch: _Optional[int] = ..., base: _Optional[int] = ..., consumed: _Optional[int] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., cancelled: bool = ..., timed_out: bool = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[_journal_pb2.StateWrite, _Mapping]]] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class Mismatch(_message.Message):
     __slots__ = ("epoch", "diff")

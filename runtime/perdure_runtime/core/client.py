@@ -25,7 +25,11 @@ class IdPolicy(StrEnum):
 
 
 class StartRequest(Struct, frozen=True):
-    """Start an execution. `id` is never empty: clients make one when the user gives none."""
+    """Start an execution. `id` is never empty: clients make one when the user gives none.
+
+    `held` are the objects ("Class/id") held by those who await it: a step that starts something
+    hands on what its execution knows (semantics, section 6).
+    """
 
     namespace: str
     request_id: str
@@ -35,6 +39,7 @@ class StartRequest(Struct, frozen=True):
     options: StartOptions = StartOptions()
     id_policy: IdPolicy = IdPolicy.ATTACH
     trace: dict[str, str] = {}
+    held: tuple[str, ...] = ()
 
 
 class StartReply(Struct, frozen=True):

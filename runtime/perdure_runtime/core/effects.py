@@ -21,6 +21,7 @@ class StartChild(Struct, frozen=True):
 
     parent: ParentLink
     call: CallIssued
+    held: tuple[str, ...] = ()
 
 
 class CancelChild(Struct, frozen=True):
@@ -83,6 +84,12 @@ class Enqueue(Struct, frozen=True):
     """The execution wants a worker."""
 
 
+class SaveObject(Struct, frozen=True):
+    """The new state of the object whose method this is."""
+
+    state: Payload
+
+
 class Ended(Struct, frozen=True):
     """The execution has its outcome; wake those who wait for it."""
 
@@ -98,6 +105,7 @@ Effect = (
     | Deliver
     | EndLease
     | Enqueue
+    | SaveObject
     | Ended
 )
 

@@ -24,6 +24,18 @@ class ExecutionKey(NamedTuple):
     id: str
 
 
+class ObjectKey(NamedTuple):
+    """What names a durable object: its namespace, its class and its own id."""
+
+    namespace: str
+    class_name: str
+    key: str
+
+    def name(self) -> str:
+        """As people read it, and as `held` of `ExecutionCreated` lists it."""
+        return f"{self.class_name}/{self.key}"
+
+
 class ParentLink(NamedTuple):
     """The call that made a child: the parent's key and the address of the command in it."""
 

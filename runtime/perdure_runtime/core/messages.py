@@ -20,7 +20,10 @@ from perdure_runtime.core.version import PROTOCOL_MAX, PROTOCOL_MIN
 
 
 class MethodSpec(Struct, frozen=True):
-    """What a worker offers. `kind` is `function`, `flow` or `handler`."""
+    """What a worker offers. `kind` is `function`, `flow`, `handler` or `object`.
+
+    An object method is named "Class.method" and called with a key; `shared` ones only read.
+    """
 
     service: str
     method: str
@@ -32,6 +35,7 @@ class MethodSpec(Struct, frozen=True):
     on_exhausted: str = "fail"
     input_schema: str = ""
     output_schema: str = ""
+    shared: bool = False
 
 
 class Cached(Struct, frozen=True):
@@ -93,7 +97,10 @@ class Append(Struct, frozen=True):
 
 
 class Finish(Struct, frozen=True):
-    """The body ended: with `result`, or with `failure`, or (`cancelled`) by consuming a cancel."""
+    """The body ended: with `result`, or with `failure`, or (`cancelled`) by consuming a cancel.
+
+    `object_state` is the new state of an exclusive method's object, None: as it was.
+    """
 
     epoch: int
     base: int
@@ -104,6 +111,7 @@ class Finish(Struct, frozen=True):
     timed_out: bool = False
     writes: tuple[StateWrite, ...] = ()
     progress: Progress | None = None
+    object_state: Payload | None = None
 
 
 class Mismatch(Struct, frozen=True):

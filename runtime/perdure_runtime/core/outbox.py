@@ -35,6 +35,7 @@ class Outcome(msgspec.Struct, frozen=True):
     failure: Failure | None = None
     cancelled: bool = False
     timed_out: bool = False
+    object_state: Payload | None = None
 
 
 class Outbox:
@@ -150,6 +151,7 @@ class Outbox:
             outcome.timed_out,
             writes,
             progress,
+            outcome.object_state,
         )
 
     def _name(self, command: Command) -> str:

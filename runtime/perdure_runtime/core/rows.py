@@ -7,8 +7,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from perdure_runtime.core.entries import Target
-from perdure_runtime.core.ids import ExecutionKey, ParentLink
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey, ParentLink
 from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.payload import Payload
 
 
 class ExecutionRow(Struct):
@@ -36,6 +37,18 @@ class ExecutionRow(Struct):
     detail: str = ""  # reason of `paused`, diff of `blocked`
     progress: bytes = b""  # JSON of the last progress
     held: bytes = b""  # JSON: what was left of each timeout (ms) while paused or blocked
+    lane_order: int = 0  # place in the lane of its object, over all lanes; 0: in none
+    held_objects: tuple[str, ...] = ()  # "Class/id", held by those who await it
+
+
+class ObjectRow(Struct, frozen=True):
+    """The last committed state of a durable object; `version` counts the times it was saved."""
+
+    key: ObjectKey
+    service: str
+    state: Payload
+    version: int
+    updated_ms: int
 
 
 class TimerKind(StrEnum):

@@ -259,6 +259,11 @@ class EmbeddedTransport(Transport):
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         return await self._coordinator.call(lambda engine: engine.read_state(namespace, id))
 
+    async def read_object_state(self, namespace: str, class_name: str, key: str) -> Payload:
+        return await self._coordinator.call(
+            lambda engine: engine.read_object_state(namespace, class_name, key)
+        )
+
     async def list_workers(self, namespace: str) -> Sequence[WorkerInfo]:
         async def ask(engine: Engine) -> list[WorkerInfo]:
             return engine.list_workers(namespace)

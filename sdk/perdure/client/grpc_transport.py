@@ -39,13 +39,14 @@ from perdure_runtime.core.errors import (
     PerdureError,
     ProtocolError,
 )
-from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.wire.v1 import rpc
-from perdure_runtime.wire.v1.client import ClientRequest, StateValues
+from perdure_runtime.wire.v1.client import ClientRequest, ObjectState, StateValues
 from perdure_runtime.wire.v1.client_requests import (
     DescribeRequest,
     HistoryRequest,
+    ReadObjectStateRequest,
     ReadStateRequest,
     WaitRequest,
 )
@@ -110,6 +111,10 @@ class GrpcTransport(Transport):
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         values = await self._ask(ReadStateRequest(ExecutionKey(namespace, id)), StateValues)
         return values.values
+
+    async def read_object_state(self, namespace: str, class_name: str, key: str) -> Payload:
+        request = ReadObjectStateRequest(ObjectKey(namespace, class_name, key))
+        return (await self._ask(request, ObjectState)).state
 
     async def list_workers(self, namespace: str) -> Sequence[WorkerInfo]:
         return await self._call(rpc.LIST_WORKERS, namespace)

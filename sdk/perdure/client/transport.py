@@ -27,7 +27,7 @@ from perdure_runtime.core.payload import Payload
 
 
 class Transport(Protocol):
-    """The eleven things that a client asks for. Used from one event loop."""
+    """The twelve things that a client asks for. Used from one event loop."""
 
     async def start(self, request: StartRequest) -> StartReply:
         """Answers when the execution is on disk."""
@@ -61,6 +61,10 @@ class Transport(Protocol):
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         """What `ctx.state` holds. Raises NotFoundError."""
+        ...
+
+    async def read_object_state(self, namespace: str, class_name: str, key: str) -> Payload:
+        """The last committed state of a durable object. Raises NotFoundError: never saved."""
         ...
 
     async def list_workers(self, namespace: str) -> Sequence[WorkerInfo]:

@@ -18,7 +18,7 @@ from perdure_coordinator.services.calls import (
 )
 from perdure_coordinator.services.streams import FrameWriter, first_of
 from perdure_runtime.core.client import Description, Outcome
-from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.wire.v1 import rpc
 from perdure_runtime.wire.v1.streams import history_chunk
@@ -27,7 +27,7 @@ KEEPALIVE_S: Final = 30.0
 
 
 def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
-    """`Describe`, `List`, `ReadState`, `Wait`, `History`."""
+    """`Describe`, `List`, `ReadState`, `ReadObjectState`, `Wait`, `History`."""
     engine = desk.engine
 
     async def describe(key: ExecutionKey) -> Description:
@@ -35,6 +35,9 @@ def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
 
     async def read_state(key: ExecutionKey) -> dict[str, Payload]:
         return await engine.read_state(*key)
+
+    async def read_object_state(key: ObjectKey) -> Payload:
+        return await engine.read_object_state(*key)
 
     async def wait(data: bytes, context: Context) -> None:
         async with errors_as_status(context):
@@ -79,6 +82,7 @@ def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
             unary(desk, rpc.DESCRIBE, describe),
             unary(desk, rpc.LIST, engine.list),
             unary(desk, rpc.READ_STATE, read_state),
+            unary(desk, rpc.READ_OBJECT_STATE, read_object_state),
         )
     )
 

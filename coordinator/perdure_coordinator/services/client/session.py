@@ -25,10 +25,11 @@ from perdure_runtime.core.client import (
     StartRequest,
 )
 from perdure_runtime.core.errors import PerdureError, ProtocolError
-from perdure_runtime.wire.v1.client import ClientReply, ClientRequest, StateValues
+from perdure_runtime.wire.v1.client import ClientReply, ClientRequest, ObjectState, StateValues
 from perdure_runtime.wire.v1.client_requests import (
     Abandon,
     DescribeRequest,
+    ReadObjectStateRequest,
     ReadStateRequest,
     WaitRequest,
 )
@@ -74,6 +75,7 @@ class ClientSession:
             ListRequest: engine.list,
             ControlRequest: engine.control,
             ReadStateRequest: self._read_state,
+            ReadObjectStateRequest: self._read_object_state,
         }
 
     async def run(self, context: Context) -> None:
@@ -146,3 +148,6 @@ class ClientSession:
 
     async def _read_state(self, request: ReadStateRequest) -> StateValues:
         return StateValues(await self._desk.engine.read_state(*request.key))
+
+    async def _read_object_state(self, request: ReadObjectStateRequest) -> ObjectState:
+        return ObjectState(await self._desk.engine.read_object_state(*request.key))

@@ -44,6 +44,8 @@ CREATE TABLE executions (
     detail           TEXT    NOT NULL,
     progress         BLOB    NOT NULL,
     held             BLOB    NOT NULL,
+    lane_order       INTEGER NOT NULL,
+    held_objects     TEXT    NOT NULL,
     UNIQUE (namespace, id)
 ) STRICT;
 CREATE INDEX executions_by_age ON executions (namespace, created_ms, id);
@@ -55,6 +57,9 @@ CREATE INDEX executions_by_parent
 -- What a start-up reads: small however many executions have ended.
 CREATE INDEX executions_unfinished ON executions (namespace, id)
     WHERE status NOT IN ('completed', 'failed', 'cancelled', 'timed_out');
+
+-- The lanes of objects, as a start-up rebuilds them: only what waits for an object or holds one.
+CREATE INDEX executions_in_lanes ON executions (lane_order, namespace, id) WHERE lane_order > 0;
 
 CREATE TABLE journal (
     execution INTEGER NOT NULL,
@@ -103,3 +108,18 @@ CREATE TABLE catalog (
     spec      BLOB NOT NULL,
     PRIMARY KEY (namespace, service, method)
 ) STRICT, WITHOUT ROWID;
+
+-- The last committed state of each durable object.
+CREATE TABLE objects (
+    namespace  TEXT    NOT NULL,
+    class_name TEXT    NOT NULL,
+    key        TEXT    NOT NULL,
+    service    TEXT    NOT NULL,
+    version    INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    encoding   TEXT    NOT NULL,
+    digest     BLOB    NOT NULL,
+    metadata   TEXT    NOT NULL,
+    data       BLOB    NOT NULL,
+    PRIMARY KEY (namespace, class_name, key)
+) STRICT;

@@ -32,12 +32,13 @@ from perdure_coordinator.store.sqlite.errors import UNSTORABLE, store_error
 from perdure_coordinator.store.sqlite.lock import OwnerLock
 from perdure_coordinator.store.sqlite.query import query
 from perdure_coordinator.store.sqlite.schema import check_schema, migrate
-from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.storage import (
     CatalogRow,
     ExecutionRow,
     Filter,
+    ObjectRow,
     OutboxRow,
     Ownership,
     Page,
@@ -124,6 +125,14 @@ class SqliteStore:
         """Rows with one of the statuses in key order."""
         unit = partial(load.scan_unfinished, after=after, limit=limit, statuses=statuses)
         return await self._run(self._reader, unit)
+
+    async def scan_lanes(self, after: int, limit: int) -> list[ExecutionRow]:
+        """Rows that stand in a lane, in that order."""
+        return await self._run(self._reader, partial(load.scan_lanes, after=after, limit=limit))
+
+    async def load_objects(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, ObjectRow]:
+        """The objects that exist among `keys`."""
+        return await self._run(self._reader, partial(load.load_objects, keys=keys))
 
     async def timers_due(self, until_ms: int, limit: int) -> list[Timer]:
         """The earliest timers."""

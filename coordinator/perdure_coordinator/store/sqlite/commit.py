@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from perdure_coordinator.store.sqlite.connection import writing
 from perdure_coordinator.store.sqlite.maintenance import PAGE_BYTES
-from perdure_coordinator.store.sqlite.rows import identity_of, state_of
+from perdure_coordinator.store.sqlite.rows import identity_of, object_columns, state_of
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.storage import (
@@ -35,8 +35,8 @@ INSERT INTO executions (
     shard, service, method, target_key, created_ms, input_digest, kind, parent_namespace,
     parent_id, parent_run, parent_attempt, parent_path, parent_detached,
     status, run, attempt, priority, due_ms, started_ms, ended_ms, updated_ms, crash_count,
-    crash_index, build_id, error, detail, progress, held)
-VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+    crash_index, build_id, error, detail, progress, held, lane_order, held_objects)
+VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (namespace, id) DO UPDATE SET
     shard = excluded.shard, service = excluded.service, method = excluded.method,
     target_key = excluded.target_key, created_ms = excluded.created_ms,
@@ -49,7 +49,8 @@ ON CONFLICT (namespace, id) DO UPDATE SET
     ended_ms = excluded.ended_ms, updated_ms = excluded.updated_ms,
     crash_count = excluded.crash_count, crash_index = excluded.crash_index,
     build_id = excluded.build_id, error = excluded.error, detail = excluded.detail,
-    progress = excluded.progress, held = excluded.held
+    progress = excluded.progress, held = excluded.held, lane_order = excluded.lane_order,
+    held_objects = excluded.held_objects
 """
 _FIND_PLACE: Final = """
 SELECT number, (SELECT max(position) FROM journal WHERE execution = number)
@@ -122,6 +123,11 @@ def write_batch(connection: sqlite3.Connection, batch: WriteBatch, places: Place
                 _write_outbox(connection, batch.outbox_removed, batch.outbox_added)
             if batch.requests or batch.catalog:
                 _write_names(connection, batch)
+            if batch.objects:
+                connection.executemany(
+                    "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    map(object_columns, batch.objects.values()),
+                )
             failpoint("in-commit")
     except BaseException:
         places.forget()
@@ -135,7 +141,10 @@ def _log_bytes(batch: WriteBatch, journals: int) -> int:
     pages = 1 + journals + 4 * len(batch.rows)
     pages += 3 * (len(batch.timers_set) + len(batch.timers_cleared) + len(batch.timers_all_cleared))
     pages += len(batch.outbox_added) + 2 * len(batch.requests)
-    return pages * PAGE_BYTES + sum(len(entry.data) for entry in batch.entries)
+    pages += 2 * len(batch.objects)
+    data_bytes = sum(len(entry.data) for entry in batch.entries)
+    data_bytes += sum(len(row.state.data) for row in batch.objects.values())
+    return pages * PAGE_BYTES + data_bytes
 
 
 def _check_epoch(connection: sqlite3.Connection, batch: WriteBatch) -> None:

@@ -11,12 +11,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from perdure_coordinator.store.sqlite.connection import snapshot
-from perdure_coordinator.store.sqlite.rows import NUMBER, SELECT_ROW, row_from
-from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
+from perdure_coordinator.store.sqlite.rows import (
+    NUMBER,
+    SELECT_OBJECT,
+    SELECT_ROW,
+    object_from,
+    row_from,
+)
+from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.storage import (
     CatalogRow,
     ExecutionRow,
+    ObjectRow,
     OutboxRow,
     RequestRow,
     StoredEntry,
@@ -26,6 +33,7 @@ from perdure_runtime.storage import (
 )
 
 _BY_KEY: Final = SELECT_ROW + "WHERE namespace = ? AND id = ?"
+_OBJECT_BY_KEY: Final = SELECT_OBJECT + "WHERE namespace = ? AND class_name = ? AND key = ?"
 _UNFINISHED: Final = (  # the words of the partial index `executions_unfinished`, for the planner
     "AND status NOT IN ('completed', 'failed', 'cancelled', 'timed_out') "
 )
@@ -95,6 +103,27 @@ def scan_unfinished(
     start = after if after is not None else ("", "")
     parameters = (*start, *(status.value for status in statuses), limit)
     return [row_from(columns) for columns in connection.execute(sql, parameters)]
+
+
+def scan_lanes(connection: sqlite3.Connection, after: int, limit: int) -> list[ExecutionRow]:
+    """Rows that stand in a lane, in that order."""
+    sql = SELECT_ROW + (
+        "WHERE lane_order > 0 AND lane_order > ? ORDER BY lane_order, namespace, id LIMIT ?"
+    )
+    return [row_from(columns) for columns in connection.execute(sql, (after, limit))]
+
+
+def load_objects(
+    connection: sqlite3.Connection, keys: Sequence[ObjectKey]
+) -> dict[ObjectKey, ObjectRow]:
+    """The objects that exist among the keys."""
+    found = {}
+    with snapshot(connection):
+        for key in keys:
+            columns = connection.execute(_OBJECT_BY_KEY, key).fetchone()
+            if columns is not None:
+                found[key] = object_from(key, columns)
+    return found
 
 
 def timers_due(connection: sqlite3.Connection, until_ms: int, limit: int) -> list[Timer]:

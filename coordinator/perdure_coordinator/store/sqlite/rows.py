@@ -1,21 +1,25 @@
-"""Between `ExecutionRow` and the columns of table `executions`. No I/O."""
+"""Between rows of the contract and the columns of tables `executions` and `objects`. No I/O."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from perdure_runtime.core.entries import Target
-from perdure_runtime.core.ids import ExecutionKey, ParentLink
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey, ParentLink
 from perdure_runtime.core.lifecycle import Status
-from perdure_runtime.storage import ExecutionRow
+from perdure_runtime.core.payload import Payload
+from perdure_runtime.storage import ExecutionRow, ObjectRow
 
 SELECT_ROW: Final = (
     "SELECT namespace, id, shard, service, method, target_key, status, created_ms, input_digest, "
     "run, attempt, priority, kind, parent_namespace, parent_id, parent_run, parent_attempt, "
     "parent_path, parent_detached, due_ms, started_ms, ended_ms, updated_ms, crash_count, "
-    "crash_index, build_id, error, detail, progress, held, number FROM executions "
+    "crash_index, build_id, error, detail, progress, held, lane_order, held_objects, number "
+    "FROM executions "
 )
-NUMBER: Final = 30  # position of the execution's number in SELECT_ROW
+NUMBER: Final = 32  # position of the execution's number in SELECT_ROW
 
 _STATUSES: Final = {status.value: status for status in Status}
 _NO_PARENT: Final = (None, None, None, None, None, None)
@@ -55,6 +59,8 @@ def row_from(columns: tuple[Any, ...]) -> ExecutionRow:
         detail=columns[27],
         progress=columns[28],
         held=columns[29],
+        lane_order=columns[30],
+        held_objects=_texts_from(columns[31]) if columns[31] else (),
     )
 
 
@@ -91,4 +97,42 @@ def state_of(row: ExecutionRow) -> tuple[Any, ...]:
         row.detail,
         row.progress,
         row.held,
+        row.lane_order,
+        msgspec.json.encode(row.held_objects).decode() if row.held_objects else "",
     )
+
+
+def _texts_from(json: str) -> tuple[str, ...]:
+    return msgspec.json.decode(json, type=tuple[str, ...])
+
+
+SELECT_OBJECT: Final = (
+    "SELECT service, version, updated_ms, encoding, digest, metadata, data FROM objects "
+)
+
+
+def object_from(key: ObjectKey, columns: tuple[Any, ...]) -> ObjectRow:
+    """The object that SELECT_OBJECT read."""
+    service, version, updated_ms, encoding, digest, metadata, data = columns
+    state = Payload(data, encoding, digest, _metadata_from(metadata))
+    return ObjectRow(key, service, state, version, updated_ms)
+
+
+def object_columns(row: ObjectRow) -> tuple[Any, ...]:
+    """All columns of table `objects`."""
+    state = row.state
+    metadata = msgspec.json.encode(state.metadata).decode() if state.metadata else ""
+    return (
+        *row.key,
+        row.service,
+        row.version,
+        row.updated_ms,
+        state.encoding,
+        state.digest,
+        metadata,
+        state.data,
+    )
+
+
+def _metadata_from(json: str) -> dict[str, str]:
+    return msgspec.json.decode(json, type=dict[str, str]) if json else {}

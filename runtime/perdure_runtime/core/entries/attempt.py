@@ -5,14 +5,15 @@ from __future__ import annotations
 from msgspec import Struct
 
 from perdure_runtime.core.entries.state import StateWrite
-from perdure_runtime.core.payload import Failure
+from perdure_runtime.core.payload import Failure, Payload
 from perdure_runtime.core.retry import NO_RETRY, Retry
 
 
 class AttemptStarted(Struct, frozen=True):
     """Attempt `attempt` (from 1) begins: the policies in force are fixed here.
 
-    `on_exhausted` is `fail` or `pause`: what happens when the retries are used up.
+    `on_exhausted` is `fail` or `pause`: what happens when the retries are used up. `object_state`
+    is what an object method starts from; None: the object was never saved (semantics, section 6).
     """
 
     attempt: int
@@ -20,6 +21,7 @@ class AttemptStarted(Struct, frozen=True):
     timeout_ms: int | None = None
     build_id: str = ""
     on_exhausted: str = "fail"
+    object_state: Payload | None = None
 
 
 class AttemptTimedOut(Struct, frozen=True):
@@ -29,9 +31,13 @@ class AttemptTimedOut(Struct, frozen=True):
 
 
 class AttemptEnded(Struct, frozen=True):
-    """The attempt failed and another follows at `next_ms`. Holds the last writes of the attempt."""
+    """The attempt failed and another follows at `next_ms`. Holds the last writes of the attempt.
+
+    `object_state` is the object's new state, None: as it was.
+    """
 
     attempt: int
     failure: Failure
     next_ms: int
     writes: tuple[StateWrite, ...] = ()
+    object_state: Payload | None = None

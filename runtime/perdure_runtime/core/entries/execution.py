@@ -26,7 +26,10 @@ class StartOptions(Struct, frozen=True):
 
 
 class ExecutionCreated(Struct, frozen=True):
-    """A run begins. `key_base` is what all idempotency keys of the run derive from."""
+    """A run begins. `key_base` is what all idempotency keys of the run derive from.
+
+    `held` are the objects ("Class/id") that those hold who await this run (semantics, section 6).
+    """
 
     target: Target
     input: Payload
@@ -36,15 +39,20 @@ class ExecutionCreated(Struct, frozen=True):
     parent: ParentLink | None = None
     trace: dict[str, str] = {}
     journal_version: int = JOURNAL_VERSION
+    held: tuple[str, ...] = ()
 
 
 class ExecutionEnded(Struct, frozen=True):
-    """The run has its outcome: `completed` with a result, otherwise a failure."""
+    """The run has its outcome: `completed` with a result, otherwise a failure.
+
+    `object_state` is the new state of the object whose method ended, None: as it was.
+    """
 
     status: Status
     result: Payload | None = None
     failure: Failure | None = None
     writes: tuple[StateWrite, ...] = ()
+    object_state: Payload | None = None
 
 
 class ExecutionRetried(Struct, frozen=True):

@@ -24,7 +24,7 @@ from perdure_runtime.core.client import (
 )
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import PerdureError, ProtocolError, SerializationError
-from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.wire.v1 import client_replies as replies
 from perdure_runtime.wire.v1 import client_requests as requests
@@ -32,11 +32,13 @@ from perdure_runtime.wire.v1.client_requests import (
     Abandon,
     DescribeRequest,
     HistoryRequest,
+    ReadObjectStateRequest,
     ReadStateRequest,
     WaitRequest,
 )
 from perdure_runtime.wire.v1.entries import fill_journal, read_journal
 from perdure_runtime.wire.v1.kinds import Kind, KindTable
+from perdure_runtime.wire.v1.payload import fill_payload, read_payload
 from perdure_runtime.wire.v1.status import fill_error, read_error
 
 ClientFrame = client_pb2.ClientFrame
@@ -52,6 +54,12 @@ class StateValues(Struct, frozen=True):
     values: dict[str, Payload]
 
 
+class ObjectState(Struct, frozen=True):
+    """Answer to a `ReadObjectStateRequest`."""
+
+    state: Payload
+
+
 ClientRequest = (
     StartRequest
     | WaitRequest
@@ -59,12 +67,20 @@ ClientRequest = (
     | ListRequest
     | ControlRequest
     | ReadStateRequest
+    | ReadObjectStateRequest
     | Abandon
 )
 """What a client session carries to the coordinator."""
 
 ClientReply = (
-    StartReply | Outcome | Description | ListReply | ControlReply | StateValues | PerdureError
+    StartReply
+    | Outcome
+    | Description
+    | ListReply
+    | ControlReply
+    | StateValues
+    | ObjectState
+    | PerdureError
 )
 """What it carries back; an error is an answer like the others."""
 
@@ -280,6 +296,28 @@ def decode_state(message: client_pb2.ReadStateReply) -> dict[str, Payload]:
     return replies.read_state(message)
 
 
+def encode_object_request(key: ObjectKey) -> client_pb2.ReadObjectStateRequest:
+    """Request of `ReadObjectState`."""
+    return _made(client_pb2.ReadObjectStateRequest(), requests.fill_object_key, key)
+
+
+def decode_object_request(message: client_pb2.ReadObjectStateRequest) -> ObjectKey:
+    """Request of `ReadObjectState`."""
+    return requests.read_object_key(message)
+
+
+def encode_object_state(state: Payload) -> client_pb2.ReadObjectStateReply:
+    """Reply of `ReadObjectState`."""
+    message = client_pb2.ReadObjectStateReply()
+    _made(message.state, fill_payload, state)
+    return message
+
+
+def decode_object_state(message: client_pb2.ReadObjectStateReply) -> Payload:
+    """Reply of `ReadObjectState`."""
+    return read_payload(message.state)
+
+
 # --- sessions -------------------------------------------------------------------------------------
 
 
@@ -315,6 +353,12 @@ REQUESTS: Final = KindTable(
             _fill_keyed,
             lambda part: ReadStateRequest(requests.read_key(part)),
         ),
+        Kind(
+            "read_object_state",
+            ReadObjectStateRequest,
+            lambda part, request: requests.fill_object_key(part, request.key),
+            lambda part: ReadObjectStateRequest(requests.read_object_key(part)),
+        ),
         Kind("abandon", Abandon, _fill_nothing, lambda _: Abandon()),
     ),
 )
@@ -333,6 +377,12 @@ REPLIES: Final = KindTable(
             StateValues,
             lambda part, value: replies.fill_state(part, value.values),
             lambda part: StateValues(replies.read_state(part)),
+        ),
+        Kind(
+            "read_object_state",
+            ObjectState,
+            lambda part, value: fill_payload(part.state, value.state),
+            lambda part: ObjectState(read_payload(part.state)),
         ),
         Kind("error", PerdureError, fill_error, read_error),
     ),

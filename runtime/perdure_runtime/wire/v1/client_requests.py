@@ -18,7 +18,7 @@ from perdure_runtime.core.client import (
     StartRequest,
 )
 from perdure_runtime.core.errors import InvalidArgumentError, ProtocolError
-from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import NULL
 from perdure_runtime.wire.v1.options import (
     DEFAULT_NAMESPACE,
@@ -48,6 +48,12 @@ class ReadStateRequest(Struct, frozen=True):
     """Asks for the committed state of one execution."""
 
     key: ExecutionKey
+
+
+class ReadObjectStateRequest(Struct, frozen=True):
+    """Asks for the last committed state of one durable object."""
+
+    key: ObjectKey
 
 
 class Abandon(Struct, frozen=True):
@@ -101,6 +107,7 @@ def fill_start_request(message: client_pb2.StartRequest, request: StartRequest) 
     fill_options(message.options, request.options)
     message.id_policy = _POLICY_NUMBERS[request.id_policy]
     message.trace.update(request.trace)
+    message.held.extend(request.held)
 
 
 def read_start_request(message: client_pb2.StartRequest) -> StartRequest:
@@ -117,6 +124,7 @@ def read_start_request(message: client_pb2.StartRequest) -> StartRequest:
         options=read_options(message.options),
         id_policy=policy,
         trace=dict(message.trace),
+        held=tuple(message.held),
     )
 
 
@@ -190,3 +198,13 @@ def fill_key(message: KeyMessage, key: ExecutionKey) -> None:
 def read_key(message: KeyMessage) -> ExecutionKey:
     """Which execution a request is about."""
     return ExecutionKey(message.namespace or DEFAULT_NAMESPACE, message.id)
+
+
+def fill_object_key(message: client_pb2.ReadObjectStateRequest, key: ObjectKey) -> None:
+    """Write which object a request is about."""
+    message.namespace, message.class_name, message.key = key
+
+
+def read_object_key(message: client_pb2.ReadObjectStateRequest) -> ObjectKey:
+    """Which object a request is about."""
+    return ObjectKey(message.namespace or DEFAULT_NAMESPACE, message.class_name, message.key)

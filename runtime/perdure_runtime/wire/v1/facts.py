@@ -82,6 +82,8 @@ def fill_execution_created(message: journal_pb2.ExecutionCreated, entry: Executi
     if entry.trace:
         message.trace.update(entry.trace)
     message.journal_version = entry.journal_version
+    if entry.held:
+        message.held.extend(entry.held)
 
 
 def read_execution_created(message: journal_pb2.ExecutionCreated) -> ExecutionCreated:
@@ -95,6 +97,7 @@ def read_execution_created(message: journal_pb2.ExecutionCreated) -> ExecutionCr
         parent=read_parent(message.parent) if message.HasField("parent") else None,
         trace=dict(message.trace),
         journal_version=message.journal_version,
+        held=tuple(message.held),
     )
 
 
@@ -103,12 +106,20 @@ def fill_execution_ended(message: journal_pb2.ExecutionEnded, entry: ExecutionEn
     message.status = STATUS_NUMBERS[entry.status]
     fill_outcome(message, entry.result, entry.failure)
     fill_writes(message.writes, entry.writes)
+    if entry.object_state is not None:
+        fill_payload(message.object_state, entry.object_state)
 
 
 def read_execution_ended(message: journal_pb2.ExecutionEnded) -> ExecutionEnded:
     """The `ExecutionEnded` in `message`."""
     result, failure = read_outcome(message)
-    return ExecutionEnded(read_status(message.status), result, failure, read_writes(message.writes))
+    return ExecutionEnded(
+        read_status(message.status),
+        result,
+        failure,
+        read_writes(message.writes),
+        read_payload(message.object_state) if message.HasField("object_state") else None,
+    )
 
 
 def fill_execution_retried(message: journal_pb2.ExecutionRetried, entry: ExecutionRetried) -> None:
@@ -132,6 +143,8 @@ def fill_attempt_started(message: journal_pb2.AttemptStarted, entry: AttemptStar
     message.build_id = entry.build_id
     if entry.on_exhausted != "fail":
         message.on_exhausted = entry.on_exhausted
+    if entry.object_state is not None:
+        fill_payload(message.object_state, entry.object_state)
 
 
 def read_attempt_started(message: journal_pb2.AttemptStarted) -> AttemptStarted:
@@ -142,6 +155,7 @@ def read_attempt_started(message: journal_pb2.AttemptStarted) -> AttemptStarted:
         message.timeout_ms if message.HasField("timeout_ms") else None,
         message.build_id,
         message.on_exhausted or "fail",
+        read_payload(message.object_state) if message.HasField("object_state") else None,
     )
 
 
@@ -151,6 +165,8 @@ def fill_attempt_ended(message: journal_pb2.AttemptEnded, entry: AttemptEnded) -
     fill_failure(message.failure, entry.failure)
     message.next_ms = entry.next_ms
     fill_writes(message.writes, entry.writes)
+    if entry.object_state is not None:
+        fill_payload(message.object_state, entry.object_state)
 
 
 def read_attempt_ended(message: journal_pb2.AttemptEnded) -> AttemptEnded:
@@ -160,6 +176,7 @@ def read_attempt_ended(message: journal_pb2.AttemptEnded) -> AttemptEnded:
         read_failure(message.failure),
         message.next_ms,
         read_writes(message.writes),
+        read_payload(message.object_state) if message.HasField("object_state") else None,
     )
 
 

@@ -26,7 +26,7 @@ from perdure_runtime.core.client import (
     WorkerInfo,
 )
 from perdure_runtime.core.errors import PerdureError
-from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.wire.v1 import admin, client
 from perdure_runtime.wire.v1.client_requests import HistoryRequest
@@ -139,6 +139,14 @@ READ_STATE: Final[Rpc[ExecutionKey, dict[str, Payload]]] = _rpc(
     (client.encode_read_state_request, client.decode_read_state_request),
     client_pb2.ReadStateReply.FromString,
     (client.encode_state, client.decode_state),
+)
+READ_OBJECT_STATE: Final[Rpc[ObjectKey, Payload]] = _rpc(
+    CLIENT_SERVICE,
+    "ReadObjectState",
+    client_pb2.ReadObjectStateRequest.FromString,
+    (client.encode_object_request, client.decode_object_request),
+    client_pb2.ReadObjectStateReply.FromString,
+    (client.encode_object_state, client.decode_object_state),
 )
 LIST_WORKERS: Final[Rpc[str, list[WorkerInfo]]] = _rpc(
     ADMIN_SERVICE,

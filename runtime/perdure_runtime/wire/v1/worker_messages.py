@@ -28,8 +28,10 @@ from perdure_runtime.wire.v1.options import (
 )
 from perdure_runtime.wire.v1.payload import (
     fill_outcome,
+    fill_payload,
     fill_writes,
     read_outcome,
+    read_payload,
     read_writes,
     wire_text,
 )
@@ -81,6 +83,7 @@ def fill_method(message: worker_pb2.MethodSpec, method: MethodSpec) -> None:
     message.on_exhausted = method.on_exhausted
     message.input_schema = method.input_schema
     message.output_schema = method.output_schema
+    message.shared = method.shared
 
 
 def read_method(message: worker_pb2.MethodSpec) -> MethodSpec:
@@ -97,6 +100,7 @@ def read_method(message: worker_pb2.MethodSpec) -> MethodSpec:
         on_exhausted=message.on_exhausted or "fail",
         input_schema=message.input_schema,
         output_schema=message.output_schema,
+        shared=message.shared,
     )
 
 
@@ -164,6 +168,8 @@ def fill_finish(message: worker_pb2.Finish, finish: Finish) -> None:
         message.timed_out = True
     fill_writes(message.writes, finish.writes)
     fill_progress(message.progress, finish.progress)
+    if finish.object_state is not None:
+        fill_payload(message.object_state, finish.object_state)
 
 
 def read_finish(message: worker_pb2.Finish) -> Finish:
@@ -179,6 +185,7 @@ def read_finish(message: worker_pb2.Finish) -> Finish:
         message.timed_out,
         read_writes(message.writes),
         read_progress(message.progress) if message.HasField("progress") else None,
+        read_payload(message.object_state) if message.HasField("object_state") else None,
     )
 
 
