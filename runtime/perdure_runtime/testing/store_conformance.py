@@ -10,29 +10,25 @@ store's own means.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-
 from perdure_runtime.core.entries import Target
 from perdure_runtime.core.errors import InvalidArgumentError
-from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, ObjectKey, ParentLink
+from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, ParentLink
 from perdure_runtime.core.lifecycle import Status, is_end
-from perdure_runtime.core.payload import Payload
 from perdure_runtime.storage import (
     BadRow,
     CatalogRow,
     ExecutionRow,
     Fenced,
     Filter,
-    ObjectRow,
     OutboxRow,
     RequestRow,
-    Store,
     StoredEntry,
     StoreError,
     TimerKey,
     WriteBatch,
 )
+from perdure_runtime.testing.store_objects import ObjectsAndLanes
+from perdure_runtime.testing.store_owner import Opening, owning
 from perdure_runtime.testing.store_samples import (
     entries_of,
     key_of,
@@ -41,8 +37,6 @@ from perdure_runtime.testing.store_samples import (
     timer_of,
     timers_of,
 )
-
-Opening = Callable[[], Awaitable[Store]]
 
 ODD_TEXTS = (
     "plain",
@@ -58,33 +52,6 @@ ODD_TEXTS = (
     "x" * 1000,
 )
 UNFINISHED = tuple(status for status in Status if not is_end(status))
-
-
-class Owner:
-    """A store with the epoch that its commits carry."""
-
-    def __init__(self, store: Store, epoch: int) -> None:
-        self.store = store
-        self.epoch = epoch
-
-    async def commit(self, batch: WriteBatch) -> None:
-        """Commit with this owner's epoch."""
-        batch.shard_epoch = self.epoch
-        await self.store.commit(batch)
-
-    async def put(self, *rows: ExecutionRow) -> None:
-        """Commit rows alone."""
-        await self.commit(WriteBatch(shard_epoch=0, rows=rows_of(*rows)))
-
-
-@asynccontextmanager
-async def owning(opening: Opening) -> AsyncIterator[Owner]:
-    """Open, acquire, close."""
-    store = await opening()
-    try:
-        yield Owner(store, (await store.acquire("test")).epoch)
-    finally:
-        await store.close()
 
 
 class RowsAndJournals:
@@ -578,63 +545,6 @@ class ListsAndDeletion:
             loaded = await owner.store.load(gone)
             assert loaded is not None
             assert loaded.entries == entries_of(gone, 1)
-
-
-class ObjectsAndLanes:
-    """States of objects, and the order of those who wait for one."""
-
-    async def test_an_object_is_found_by_its_whole_name(self, opening: Opening) -> None:
-        name = ObjectKey("default", "Cart", "7")
-        row = ObjectRow(name, "shop", Payload(b"{}\0", "json", b"d" * 16, {"é": "1"}), 3, 2**52)
-        plain = ObjectRow(ObjectKey("default", "Cart", "8"), "", Payload(b""), 1, 0)
-        others = [ObjectKey("d", "Cart", "7"), ObjectKey("default", "cart", "7")]
-        async with owning(opening) as owner:
-            assert await owner.store.load_objects([name]) == {}
-            await owner.commit(WriteBatch(0, objects={name: row, plain.key: plain}))
-            wanted = [name, plain.key, *others]
-            assert await owner.store.load_objects(wanted) == {name: row, plain.key: plain}
-        store = await opening()
-        assert await store.load_objects([name]) == {name: row}
-        await store.close()
-
-    async def test_an_object_is_replaced_whole_and_outlives_executions(
-        self, opening: Opening
-    ) -> None:
-        name = ObjectKey("default", "Cart", "7")
-        first = ObjectRow(name, "shop", Payload(b"1", "x", b"d", {"a": "b"}), 1, 5)
-        second = ObjectRow(name, "other", Payload(b"2"), 2, 6)
-        async with owning(opening) as owner:
-            row = row_of(key_of("method"))
-            await owner.commit(WriteBatch(0, rows=rows_of(row), objects={name: first}))
-            await owner.commit(WriteBatch(0, objects={name: second}))
-            await owner.store.delete([row.key])
-            assert await owner.store.load_objects([name]) == {name: second}
-
-    async def test_a_failing_batch_saves_no_object(self, opening: Opening) -> None:
-        name = ObjectKey("default", "Cart", "7")
-        saved = ObjectRow(name, "shop", Payload(b"1"), 1, 5)
-        async with owning(opening) as owner:
-            batch = WriteBatch(0, entries=entries_of(key_of("unknown"), 1), objects={name: saved})
-            try:
-                await owner.commit(batch)
-            except BadRow:
-                pass
-            else:
-                raise AssertionError("accepted an entry of nobody")
-            assert await owner.store.load_objects([name]) == {}
-
-    async def test_lanes_are_scanned_in_their_order(self, opening: Opening) -> None:
-        rows = [row_of(key_of(f"k{n}"), list(Status)[n % len(Status)]) for n in range(30)]
-        for n, row in enumerate(rows):
-            row.lane_order = (n * 7) % 30  # one of them is in no lane
-        async with owning(opening) as owner:
-            await owner.put(*rows)
-            seen: list[ExecutionRow] = []
-            while page := await owner.store.scan_lanes(seen[-1].lane_order if seen else 0, 7):
-                assert len(page) <= 7
-                seen += page
-            assert [row.lane_order for row in seen] == list(range(1, 30))
-            assert {row.key for row in seen} == {row.key for row in rows if row.lane_order}
 
 
 class StoreConformance(
