@@ -551,3 +551,6 @@ class StoreConformance(
     RowsAndJournals, Batches, TimersAndMessages, ListsAndDeletion, ObjectsAndLanes
 ):
     """Everything. Subclass it with a fixture `opening`."""
+
+
+__all__ = ["Opening", "StoreConformance"]
