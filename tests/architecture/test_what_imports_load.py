@@ -22,7 +22,17 @@ def modules_loaded_by(module: str) -> set[str]:
 @pytest.mark.parametrize(
     ("module", "kept_out"),
     [
-        ("perdure", {"grpc", "google.protobuf", "perdure_coordinator", "rich", "typer"}),
+        (
+            "perdure",
+            {
+                "grpc",
+                "google.protobuf",
+                "opentelemetry",
+                "perdure_coordinator",
+                "rich",
+                "typer",
+            },
+        ),
         # Payloads are opaque bytes to the coordinator: what cannot be unpickled cannot do harm.
         ("perdure_coordinator", {"cloudpickle", "perdure_runtime.serde"}),
         ("perdure_runtime.core", {"asyncio", "google.protobuf", "grpc", "logging", "sqlite3"}),

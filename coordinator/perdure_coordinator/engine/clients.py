@@ -11,6 +11,7 @@ import msgspec
 
 from perdure_coordinator.engine.describe import Describer
 from perdure_coordinator.engine.shard import Shard
+from perdure_coordinator.engine.spans import root_trace
 from perdure_runtime.core import requests
 from perdure_runtime.core.client import (
     ControlOperation,
@@ -46,6 +47,7 @@ from perdure_runtime.core.limits import (
 )
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.requests.wake import outcome_of
+from perdure_runtime.core.trace import check_trace
 from perdure_runtime.storage import Filter, RequestRow
 from perdure_runtime.wire.v1.entries import decode_entry
 
@@ -115,6 +117,7 @@ class Clients:
             check_name("metadata key", key)
             if len(value) > MAX_NAME_CHARS:
                 raise InvalidArgumentError(f"metadata {key!r} is longer than {MAX_NAME_CHARS}")
+        check_trace(request.trace)
         if abs(request.options.priority) > MAX_PRIORITY:
             raise InvalidArgumentError(f"the priority is beyond {MAX_PRIORITY}")
         shard = self._shard
@@ -137,13 +140,18 @@ class Clients:
             return requests.check_attach(
                 execution.row, request.target, request.input, request.id_policy
             )
-        created, decision = requests.create(
+        key, target, now_ms = (
             ExecutionKey(request.namespace, request.id),
             request.target,
+            shard.clock.now_ms(),
+        )
+        created, decision = requests.create(
+            key,
+            target,
             request.input,
             request.options,
-            shard.clock.now_ms(),
-            trace=request.trace,
+            now_ms,
+            trace=root_trace(key, f"{target.service}/{target.method}", now_ms, request.trace),
         )
         shard.create(created, decision)
         reply: StartReply = decision.reply

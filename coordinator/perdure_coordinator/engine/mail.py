@@ -139,6 +139,7 @@ class Mail:
             now_ms,
             key_base=call.key,
             parent=start.parent,
+            trace=start.trace,
         )
         self._shard.create(created, decision)
 

@@ -16,6 +16,7 @@ from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.messages import Ack, CoordinatorMessage, Entries
 from perdure_runtime.core.rows import ExecutionRow, Timer, TimerKey
+from perdure_runtime.core.spans import Span
 from perdure_runtime.storage import OutboxRow, RequestRow, StoredEntry, WriteBatch
 
 
@@ -30,6 +31,7 @@ class Pending:
         self.items: dict[str, dict[int, list[Ack | Recorded]]] = {}
         self.replies: list[tuple[asyncio.Future[Any], Any]] = []
         self.after: list[Callable[[], None]] = []
+        self.spans: list[Span] = []
         self.written: set[ExecutionKey] = set()
         self._letters: dict[int, OutboxRow] = {}
         self._timers_of: dict[ExecutionKey, list[TimerKey]] = {}

@@ -25,6 +25,7 @@ from perdure_coordinator.engine.loader import Loader
 from perdure_coordinator.engine.mail import Mail
 from perdure_coordinator.engine.pending import Pending
 from perdure_coordinator.engine.sessions import Session, Sessions
+from perdure_coordinator.engine.spans import tell
 from perdure_coordinator.engine.stats import Stats
 from perdure_coordinator.engine.timers import Timers
 from perdure_runtime.core import effects as fx
@@ -37,6 +38,7 @@ from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.core.messages import Ack, CoordinatorMessage, Entries, Evict
 from perdure_runtime.core.requests.wake import outcome_of
 from perdure_runtime.core.rows import Timer, TimerKey, TimerKind
+from perdure_runtime.core.spans import spans_of
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.storage import Ownership, Store, StoredEntry
 from perdure_runtime.wire.v1.entries import encode_entry
@@ -129,6 +131,8 @@ class Shard:
         """Record a decision and carry out its effects."""
         pending = self.pending
         recorded = self._record(execution, decision, pending) if decision.entries else []
+        if recorded and execution.has_spans:
+            pending.spans += spans_of(execution, recorded)
         if decision.changes:
             self._change_row(execution, decision, recorded)
         elif recorded:
@@ -267,6 +271,8 @@ class Shard:
                 future.set_result(value)
         for action in pending.after:
             action()
+        if pending.spans:
+            tell(pending.spans)
         if self.followers:
             for key in pending.written & self.followers.keys():
                 for event in self.followers[key]:

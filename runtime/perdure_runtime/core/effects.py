@@ -17,11 +17,12 @@ from perdure_runtime.core.rows import TimerKind
 
 
 class StartChild(Struct, frozen=True):
-    """Create the child of a call."""
+    """Create the child of a call. `trace` is the context of the child's spans."""
 
     parent: ParentLink
     call: CallIssued
     held: tuple[str, ...] = ()
+    trace: dict[str, str] = {}
 
 
 class CancelChild(Struct, frozen=True):

@@ -39,13 +39,16 @@ from perdure_runtime.core.entries import (
 )
 from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
 from perdure_runtime.core.rows import ExecutionRow
+from perdure_runtime.core.trace import is_sampled
 
 
 class OpenCall(Struct, frozen=True):
-    """A call without a completion."""
+    """A call without a completion, and where its entry stands in the journal."""
 
     child: ExecutionKey
     target: str
+    index: int = 0
+    issued_ms: int = 0
 
 
 class Execution(Struct):
@@ -57,8 +60,11 @@ class Execution(Struct):
     chain: bytes = CHAIN_START
     time_ms: int = 0
     created: ExecutionCreated | None = None
+    has_spans: bool = False  # the trace of the execution is sampled, and the coordinator's to tell
     started: AttemptStarted | None = None  # the open attempt's
+    attempt_ms: int = 0  # when the last attempt started
     ended: ExecutionEnded | None = None
+    end_index: int = -1  # of the last `ExecutionEnded`
     retries_from: int = 0  # attempts up to here do not count against the policy
     attempt: int = 0  # the last that started
     commands: int = 0  # of that attempt, written by workers
@@ -101,12 +107,15 @@ def apply(execution: Execution, decision: Decision, recorded: list[Recorded]) ->
 def _created(execution: Execution, recorded: Recorded) -> None:
     assert isinstance(recorded.entry, ExecutionCreated)
     execution.created = recorded.entry
+    if recorded.entry.trace:
+        execution.has_spans = is_sampled(recorded.entry.trace)
 
 
 def _attempt_started(execution: Execution, recorded: Recorded) -> None:
     assert isinstance(recorded.entry, AttemptStarted)
     execution.started = recorded.entry
     execution.attempt = recorded.entry.attempt
+    execution.attempt_ms = recorded.time_ms
     execution.ended = None
     execution.commands = 0
     execution.wake_index = recorded.index
@@ -128,6 +137,7 @@ def _execution_ended(execution: Execution, recorded: Recorded) -> None:
     execution.started = None
     execution.timed_out_index = -1
     execution.ended = recorded.entry
+    execution.end_index = recorded.index
     execution.timers.clear()  # open calls stay: a retry waits until they are terminal
 
 
@@ -156,7 +166,7 @@ def _call_issued(execution: Execution, recorded: Recorded) -> None:
     execution.commands += 1
     if not entry.detached:
         child = ExecutionKey(execution.row.key.namespace, entry.child_id)
-        call = OpenCall(child, entry.target.name())
+        call = OpenCall(child, entry.target.name(), recorded.index, recorded.time_ms)
         execution.calls[execution.attempt, entry.path] = call
 
 

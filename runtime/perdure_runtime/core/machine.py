@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from perdure_runtime.core.commands import Commands
 from perdure_runtime.core.entries import (
@@ -80,6 +80,8 @@ class ReplayMachine:
         commands: what the body issued; the caller issues, abandons and reports there.
         writes: the state.
         earlier: what earlier attempts left.
+        on_recorded: told of each command that this activation sent, once it is in the journal;
+            never of one that is replayed.
         cursor: index of the next entry to deliver.
         received: index of the next entry to receive.
         time_ms: the latest time among the delivered entries of this attempt.
@@ -105,6 +107,7 @@ class ReplayMachine:
         self.writes = StateWrites({})
         self.commands = Commands(key, run, attempt, self.writes, max_concurrent_steps)
         self.outbox = Outbox(epoch)
+        self.on_recorded: Callable[[Command], None] | None = None
         self._checkpoint_interval = checkpoint_interval
         self._started = False
         self._more = True
@@ -146,7 +149,11 @@ class ReplayMachine:
                 self.outbox.told_idle = False
             elif not (repeated and item.first_index + item.count <= self.received):
                 self._expect(item.first_index)
-                self._inbox.extend(self.outbox.acknowledged(item))
+                acknowledged = self.outbox.acknowledged(item)
+                self._inbox.extend(acknowledged)
+                if self.on_recorded is not None:
+                    for recorded in acknowledged:
+                        self.on_recorded(cast("Command", recorded.entry))
                 self.received += item.count
 
     def adopt(self, epoch: int, items: Iterable[Ack | Recorded]) -> None:
@@ -169,7 +176,8 @@ class ReplayMachine:
         self._inbox.append(recorded)
         entry = recorded.entry
         if isinstance(entry, COMMANDS):
-            self.outbox.found(entry)
+            if self.outbox.found(entry) and self.on_recorded is not None:
+                self.on_recorded(entry)
         elif isinstance(entry, AttemptStarted):
             self.outbox.recorded = 0
 

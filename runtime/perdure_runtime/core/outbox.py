@@ -74,13 +74,19 @@ class Outbox:
             entries.append(Recorded(ack.first_index + offset, ack.time_ms, command))
         return entries
 
-    def found(self, command: Command) -> None:
-        """A command came as an entry: of a replay, or from another worker before a reconnect."""
-        if self._sent and not isinstance(command, StateWritten):
-            sent = self._sent.pop(command.path, None)
-            if isinstance(sent, WAKING):
-                self.waking -= 1
+    def found(self, command: Command) -> bool:
+        """A command came as an entry: of a replay, or what was recorded before a reconnect.
+
+        Returns whether it is what was sent from here, as far as can be told: another worker may
+        have recorded the same meanwhile.
+        """
         self.recorded += 1
+        if not self._sent or isinstance(command, StateWritten):
+            return False
+        sent = self._sent.pop(command.path, None)
+        if isinstance(sent, WAKING):
+            self.waking -= 1
+        return sent == command
 
     def _count(self, command: Command) -> None:
         self.recorded += 1

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from perdure_runtime.core.entries import AttemptStarted, CancelRequested
+from perdure_runtime.core.entries import AttemptStarted, CancelRequested, Command
 from perdure_runtime.core.errors import (
     JournalMismatchError,
     NotDeterministicError,
@@ -87,6 +87,12 @@ class Driver:
         return self._machine.outbox.epoch
 
     @property
+    def created_ms(self) -> int:
+        """When the run was created."""
+        entries = self._activate.entries
+        return entries[0].time_ms if entries else 0
+
+    @property
     def running_steps(self) -> int:
         """How many steps were started and not reported."""
         return len(self._machine.commands.running)
@@ -122,6 +128,10 @@ class Driver:
             machine.received - 1,
             machine.outbox.recorded,
         )
+
+    def watch_recorded(self, tell: Callable[[Command], None]) -> None:
+        """Have `tell` called with each command sent from here, once it is in the journal."""
+        self._machine.on_recorded = tell
 
     def receive(self, message: Journal | Entries | Adopt) -> None:
         """Take a message for this activation; nothing runs before `advance`.

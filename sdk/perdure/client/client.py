@@ -42,6 +42,7 @@ from perdure_runtime.core.errors import AmbiguousTargetError
 from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.serde import Serializers
+from perdure_runtime.telemetry import current_trace
 
 if TYPE_CHECKING:
     from perdure.context.step_context import StepContext
@@ -188,6 +189,7 @@ class Client:
             input=payload,
             options=start_options(options),
             id_policy=IdPolicy(options.id_policy),
+            trace=current_trace(),
         )
         reply = await self.transport.start(request)
         return ExecutionHandle(

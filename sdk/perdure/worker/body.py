@@ -5,6 +5,7 @@ The one place of the SDK that knows the driver's life. Bodies run in slices insi
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from functools import partial
 from typing import Any
@@ -18,7 +19,9 @@ from perdure.context.step_context import StepContext
 from perdure.context.surroundings import Surroundings
 from perdure.definition import Definition
 from perdure.worker.host import Host
+from perdure.worker.spans import StepSpans, step_spans
 from perdure.worker.tries import Try
+from perdure_runtime.core.errors import ProtocolError
 from perdure_runtime.core.messages import (
     Activate,
     Adopt,
@@ -47,6 +50,8 @@ class BodyActivation:
         self._definition = definition
         self._tries: dict[str, Try] = {}
         self._id = activate.key.id
+        self._spans: StepSpans | None = None
+        self._asked_for_spans = False
         options = definition.options
         self._driver = Driver(
             activate,
@@ -105,6 +110,16 @@ class BodyActivation:
             self._start(start)
         return output.more
 
+    @property
+    def awaits_records(self) -> bool:
+        """See `Activation`."""
+        return self._spans is not None and self._spans.awaits_records
+
+    def recorded_late(self, message: Entries) -> None:
+        """See `Activation`."""
+        with contextlib.suppress(ProtocolError):
+            self._driver.receive(message)
+
     def cached(self) -> Cached | None:
         """See `Activation`."""
         return self._driver.cached()
@@ -158,7 +173,18 @@ class BodyActivation:
             resources=host.resources.get(body.target.service),
         )
         variables = spec.variables.copy() if start.tries else spec.variables
+        spans = self._spans if self._asked_for_spans else self._ask_for_spans(body)
+        if spans is not None:
+            spans.started(start.path, start.name, variables)
         running.start(spec.function, spec.args, spec.kwargs, variables, step, host.threads)
+
+    def _ask_for_spans(self, body: Body) -> StepSpans | None:
+        self._asked_for_spans = True
+        created_ms = self._driver.created_ms
+        spans = self._spans = step_spans(body.created, body.key, body.attempt, created_ms)
+        if spans is not None:
+            self._driver.watch_recorded(spans.recorded)
+        return spans
 
     def _step_ended(
         self, start: StartStep, spec: StepSpec, result: Any, error: BaseException | None
@@ -173,10 +199,14 @@ class BodyActivation:
             except Exception as problem:
                 error = problem
             else:
+                if self._spans is not None:
+                    self._spans.ended(start.path, None)
                 driver.step_finished(start.path, result=payload)
                 host.ready(self)
                 return
         failure = encode_exception(error, host.serializers)
+        if self._spans is not None:
+            self._spans.ended(start.path, failure)
         again = start.tries < spec.retry.max_retries and failure.retryable
         if again and spec.retry.retries(error) and not (running and running.cancelled):
             policy = spec.retry.core()

@@ -82,6 +82,7 @@ class Executor:
         self._ready: deque[Activation] = deque()
         self._is_ready: set[Activation] = set()
         self._idle: OrderedDict[Activation, None] = OrderedDict()
+        self._left: dict[int, Activation] = {}  # their last acknowledgements are on the way
         self._outbox: list[WorkerMessage] = []
         self._pump_due = False
         self._draining = False
@@ -141,6 +142,7 @@ class Executor:
     def connected(self, welcome: Welcome) -> None:
         """See `LinkReceiver`."""
         self.session_id = welcome.session_id
+        self._left.clear()
         self._connected(welcome)
 
     def disconnected(self, error: Exception | None) -> None:
@@ -156,15 +158,19 @@ class Executor:
 
     def receive(self, messages: Sequence[CoordinatorMessage]) -> None:
         """See `LinkReceiver`."""
+        evicted: list[int] = []
         for message in messages:
             match message:
                 case Entries() | Journal():
                     activation = self._activations.get(message.epoch)
                     if activation is not None:
                         self._hand(activation, message)
+                    elif message.epoch in self._left and isinstance(message, Entries):
+                        self._left[message.epoch].recorded_late(message)
                 case Activate():
                     self._take(message)
                 case Evict():
+                    evicted.append(message.epoch)
                     activation = self._activations.get(message.epoch)
                     if activation is not None:
                         self._remove(activation)
@@ -172,6 +178,9 @@ class Executor:
                     self._adopt(message)
                 case _:
                     pass
+        if self._left:
+            for epoch in evicted:  # what it had sent was acknowledged in this batch at the latest
+                self._left.pop(epoch, None)
         self._pump()
 
     def _take(self, activate: Activate) -> None:
@@ -300,6 +309,8 @@ class Executor:
     def _remove(self, activation: Activation) -> None:
         if self._activations.pop(activation.epoch, None) is not None:
             self._idle.pop(activation, None)
+            if activation.awaits_records:
+                self._left[activation.epoch] = activation
             activation.evict()
             if not self._activations:
                 self._empty.set()

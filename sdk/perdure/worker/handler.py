@@ -11,6 +11,7 @@ import msgspec
 from perdure.context.step_context import StepContext
 from perdure.definition import Definition
 from perdure.worker.host import Host
+from perdure.worker.spans import enter_attempt
 from perdure.worker.tries import Try
 from perdure_runtime.core.entries import (
     AttemptTimedOut,
@@ -42,6 +43,7 @@ class HandlerActivation:
     can_leave = False
     is_idle = False
     is_over = False
+    awaits_records = False
 
     def __init__(self, host: Host, activate: Activate, definition: Definition) -> None:
         self.epoch = activate.epoch
@@ -84,6 +86,9 @@ class HandlerActivation:
         outbox.extend(self._unsent)
         self._unsent.clear()
         return False
+
+    def recorded_late(self, message: Entries) -> None:
+        """See `Activation`."""
 
     def cached(self) -> Cached | None:
         """See `Activation`."""
@@ -134,6 +139,8 @@ class HandlerActivation:
             resources=host.resources.get(self._activate.target.service),
         )
         variables = contextvars.Context()
+        made = self._activate
+        enter_attempt(self._created, made.key, made.attempt, variables)
         running.start(definition.function, args, kwargs, variables, step, host.threads)
 
     def _ended(self, result: Any, error: BaseException | None) -> None:

@@ -52,6 +52,15 @@ class Activation(Protocol):
         """Work on what was queued, in a bounded portion; True when there is more to do."""
         ...
 
+    @property
+    def awaits_records(self) -> bool:
+        """Whether something is to be told once what was sent is recorded, even after the end."""
+        ...
+
+    def recorded_late(self, message: Entries) -> None:
+        """Acknowledgements that came when it had left."""
+        ...
+
     def cached(self) -> Cached | None:
         """What a reconnecting worker says of it; None when it cannot be adopted yet."""
         ...

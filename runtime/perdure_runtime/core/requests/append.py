@@ -36,6 +36,7 @@ from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.requests.wake import cancel_child, move
 from perdure_runtime.core.retry import JITTER
 from perdure_runtime.core.rows import TimerKind
+from perdure_runtime.core.trace import call_trace
 
 _AS_THEY_ARE = (StepCompleted, BranchCompleted, CommandReused)
 
@@ -118,10 +119,18 @@ def accept(
                 command.path,
                 command.detached,
             )
-            decision.effects.append(StartChild(address, command))
+            decision.effects.append(StartChild(address, command, trace=_trace(execution, command)))
         case _:
             pass
     return command
+
+
+def _trace(execution: Execution, call: CallIssued) -> dict[str, str]:
+    created = execution.created
+    if created is None or not created.trace:
+        return {}
+    run, attempt = execution.row.run, execution.attempt
+    return call_trace(created.trace, execution.key, run, attempt, call.path)
 
 
 def _check_child(execution: Execution, call: CallIssued) -> None:
