@@ -24,6 +24,7 @@ from perdure_runtime.core.entries import (
     ExecutionCreated,
     Recorded,
     StepFailed,
+    StepStarted,
     TimerFired,
     TimerStarted,
     is_command,
@@ -158,6 +159,8 @@ class World:
     def _accepted(self, command: Command) -> Command:
         if isinstance(command, TimerStarted | StepFailed):
             return msgspec.structs.replace(command, due_ms=self.now_ms + command.delay_ms)
+        if isinstance(command, StepStarted):
+            return msgspec.structs.replace(command, epoch=self.epoch)
         return command
 
     # --- the worker -----------------------------------------------------------------------

@@ -22,6 +22,8 @@ from perdure_runtime.core.entries import (
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
+    Forgotten,
+    PatchDecided,
     Paused,
     Recorded,
     Resumed,
@@ -29,9 +31,11 @@ from perdure_runtime.core.entries import (
     StateWritten,
     StepCompleted,
     StepFailed,
+    StepStarted,
     Target,
     TimerFired,
     TimerStarted,
+    ValueEmitted,
 )
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Failure, Payload
@@ -67,6 +71,10 @@ CASES: list[tuple[str, Entry]] = [
     ("timer fired", TimerFired("0:0", 1)),
     ("step charge has the result of entry 4", CommandReused("0:0", "step", "charge", D, K, 4)),
     ("state written: a, b", StateWritten((StateWrite("a", ONE), StateWrite("b", None)))),
+    ("step charge begins", StepStarted("0:0", "charge", D, K, 7)),
+    ("patch tax is in force", PatchDecided("tax")),
+    ("charge is forgotten: a later attempt runs it anew", Forgotten("0:0", "charge", K)),
+    ("value emitted", ValueEmitted("0:0", ONE, K)),
     ("cancel requested: stop", CancelRequested("stop")),
     ("cancelled by its timeout", CancelRequested(timed_out=True)),
     ("paused: by hand", Paused("by hand")),

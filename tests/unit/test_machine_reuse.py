@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from perdure_runtime.core.entries import CallCompleted, CallIssued, CommandReused, StepCompleted
-from perdure_runtime.core.errors import ProtocolError
+from perdure_runtime.core.entries import (
+    CallCompleted,
+    CallIssued,
+    CommandReused,
+    Forgotten,
+    StepCompleted,
+    Target,
+)
+from perdure_runtime.core.errors import JournalMismatchError, ProtocolError
+from perdure_runtime.core.issued import Issued
 from perdure_runtime.testing.history import History, digest, failure, payload
 from tests.unit.machine_driving import BASE, Desk
 
@@ -140,16 +148,67 @@ def test_a_command_without_digest_is_never_reused() -> None:
     assert 2 == len(keys)
 
 
-def test_a_compensated_command_gets_a_new_key_and_runs_again() -> None:
+def forgets(history: History, issued: Issued) -> History:
+    """A compensation undid a command of the attempt."""
+    return history.add(Forgotten("0:9", issued.name, issued.key_of_generation(0)))
+
+
+def test_a_forgotten_command_gets_a_new_key_and_runs_again() -> None:
     first = Desk(History().attempt())
     reserve = first.step("0:1", "reserve")
-    first.machine.commands.forget(reserve)
-    generations = first.machine.writes.take()
-    history = History().attempt().step("0:1", "reserve", result=payload("r1"))
-    second = Desk(history.attempt_failed(generations).attempt()).step("0:1", "reserve")
+    first.machine.commands.forget("0:9", reserve)
+    assert Forgotten("0:9", "reserve", reserve.key) in first.sent()
+    history = forgets(History().attempt().step("0:1", "reserve", result=payload("r1")), reserve)
+    second = Desk(history.attempt_failed().attempt()).step("0:1", "reserve")
     assert not second.reused
     assert reserve.key != second.key
     assert 1 == second.generation
+
+
+def test_a_recorded_forget_is_matched_on_replay() -> None:
+    reserve = Desk(History().attempt()).step("0:1", "reserve")
+    history = forgets(History().attempt().step("0:1", "reserve", result=payload("r1")), reserve)
+    desk = Desk(history)
+    desk.machine.commands.forget("0:9", desk.step("0:1", "reserve"))
+    desk.deliver()
+    assert () == desk.sent()
+    other = Desk(history)
+    other.machine.commands.forget("0:9", other.step("0:1", "reserve", 2))
+    with pytest.raises(JournalMismatchError, match="reserve"):
+        other.deliver_all()
+
+
+def test_forgotten_twice_in_one_attempt_is_one_generation_and_again_in_the_next_another() -> None:
+    history = History().attempt().step("0:1", "reserve", result=payload("r1"))
+    reserve = Desk(history).step("0:1", "reserve")
+    forgets(forgets(history, reserve), reserve).attempt_failed().attempt()
+    second = Desk(history).step("0:1", "reserve")
+    assert 1 == second.generation
+    forgets(history, second).attempt_failed().attempt()
+    assert 2 == Desk(history).step("0:1", "reserve").generation
+
+
+def test_a_success_that_compensates_removes_what_it_undoes() -> None:
+    history = History().attempt().step("0:1", "reserve", result=payload("r1"))
+    original = Desk(history).step("0:1", "reserve").key
+    release = StepCompleted("0:2", "release", b"d", b"r", payload(1), compensates=original)
+    history.add(release).attempt_failed().attempt()
+    assert 1 == Desk(history).step("0:1", "reserve").generation
+
+
+def test_a_call_that_compensates_does_so_when_it_has_succeeded() -> None:
+    history = History().attempt().step("0:1", "reserve", result=payload("r1"))
+    original = Desk(history).step("0:1", "reserve").key
+    issued = CallIssued(
+        "0:2", Target("tests", "release"), payload(1), b"r", "~000-r", compensates=original
+    )
+    history.add(issued)
+    failed = History()
+    failed.entries, failed.current_attempt = [*history.entries], 1
+    failed.called("0:2", failed=failure()).attempt_failed().attempt()
+    assert Desk(failed).step("0:1", "reserve").reused
+    history.called("0:2", payload(1)).attempt_failed().attempt()
+    assert 1 == Desk(history).step("0:1", "reserve").generation
 
 
 def test_reuse_of_what_is_not_recorded_is_a_protocol_error() -> None:

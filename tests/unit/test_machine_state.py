@@ -103,7 +103,7 @@ def test_another_write_than_recorded_is_a_mismatch(made: dict[str, object], mess
 
 def test_hidden_keys_are_not_shown() -> None:
     desk = Desk(History().attempt())
-    desk.machine.commands.forget(desk.step("0:1", "f"))
+    desk.machine.writes.write("\0ours", payload(1))
     desk.machine.writes.write("a", payload(1))
     assert ["a"] == desk.machine.writes.keys()
 

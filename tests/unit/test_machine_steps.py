@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from perdure_runtime.core.entries import StateWritten, StepCompleted, StepFailed, TimerFired
-from perdure_runtime.core.payload import FailureCode
+from perdure_runtime.core.entries import StepCompleted, StepFailed, TimerFired
 from perdure_runtime.testing.history import History, digest, failure, payload
 from tests.unit.machine_driving import Desk
 
@@ -139,29 +138,3 @@ def test_the_back_off_of_a_cancelled_step_is_cancelled_by_a_hint() -> None:
     append = desk.flush()
     assert append is not None
     assert ("0:1",) == append.cancel_timers
-
-
-def test_at_most_once_records_the_start_first() -> None:
-    desk = Desk(History().attempt())
-    desk.step("0:1", "pay", single_start=True)
-    append = desk.flush()
-    assert append is not None
-    assert isinstance(append.commands[0], StateWritten)
-    assert not append.idle
-    assert [] == desk.starts()
-    desk.ack()
-    desk.flush()
-    assert ["0:1"] == desk.starts()
-
-
-def test_at_most_once_is_interrupted_by_a_crash_after_its_start() -> None:
-    before = Desk(History().attempt())
-    before.step("0:1", "pay", single_start=True)
-    start = before.sent()[0]
-    desk = Desk(History().attempt().add(start))
-    desk.step("0:1", "pay", single_start=True)
-    completed = desk.sent()[0]
-    assert isinstance(completed, StepCompleted)
-    assert completed.failure is not None
-    assert FailureCode.INTERRUPTED is completed.failure.code
-    assert [] == desk.starts()

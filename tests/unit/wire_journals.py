@@ -21,6 +21,8 @@ from perdure_runtime.core.entries import (
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
+    Forgotten,
+    PatchDecided,
     Paused,
     Recorded,
     Resumed,
@@ -29,6 +31,7 @@ from perdure_runtime.core.entries import (
     StateWritten,
     StepCompleted,
     StepFailed,
+    StepStarted,
     Target,
     TimerFired,
     TimerStarted,
@@ -246,6 +249,49 @@ JOURNALS: dict[str, tuple[str, tuple[Entry, ...]]] = {
             StateWritten((StateWrite("count", Payload(b"1")), StateWrite("old", None))),
             step("0:1", "validate", writes=(StateWrite("order", ORDER),)),
         ),
+    ),
+    "at_most_once": (
+        "A step that runs at most once: its start, its outcome. One that a crash interrupted.",
+        run_of(
+            StepStarted(
+                "0:1", "charge", ORDER.digest, key_of("step", "charge", ORDER.digest), 1 << 32
+            ),
+            step("0:1", "charge"),
+            StepStarted("0:2", "ship", ORDER.digest, key_of("step", "ship", ORDER.digest), 1 << 32),
+            StepCompleted(
+                "0:2",
+                "ship",
+                ORDER.digest,
+                key_of("step", "ship", ORDER.digest),
+                failure=Failure(
+                    "StepInterrupted",
+                    "step 'ship' was interrupted, and it runs at most once",
+                    FailureCode.INTERRUPTED,
+                    retryable=False,
+                ),
+            ),
+        ),
+    ),
+    "compensation": (
+        "A step that a compensating branch undid, another that user code undid and forgot.",
+        run_of(
+            step("0:1", "reserve"),
+            step("0:2", "charge"),
+            step("0:3", "refund"),
+            Forgotten("0:4", "charge", key_of("step", "charge", ORDER.digest)),
+            BranchCompleted(
+                "0:5",
+                "compensate reserve",
+                ORDER.digest,
+                key_of("branch", "compensate reserve", ORDER.digest),
+                Payload(b"null"),
+                compensates=key_of("step", "reserve", ORDER.digest),
+            ),
+        ),
+    ),
+    "patch": (
+        "An attempt that runs patched code, and code whose patch is deprecated.",
+        run_of(PatchDecided("2024-tax"), PatchDecided("old", deprecated=True), step("0:1", "tax")),
     ),
     "value": (
         "Emitted values: two equal ones, the second with a state write.",

@@ -330,7 +330,17 @@ class Workers:
         more: bool,
     ) -> Activate:
         row = execution.row
-        return Activate(epoch, row.key, row.run, row.attempt, row.target, spec.kind, entries, more)
+        return Activate(
+            epoch,
+            row.key,
+            row.run,
+            row.attempt,
+            row.target,
+            spec.kind,
+            entries,
+            more,
+            execution.patches,
+        )
 
     async def _send_journal(
         self,

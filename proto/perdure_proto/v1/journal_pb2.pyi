@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Entry(_message.Message):
-    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "value_emitted", "call_completed", "timer_fired", "execution_created", "execution_ended", "execution_retried", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed")
+    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "step_started", "patch_decided", "forgotten", "value_emitted", "call_completed", "timer_fired", "execution_created", "execution_ended", "execution_retried", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     STEP_COMPLETED_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,9 @@ class Entry(_message.Message):
     BRANCH_COMPLETED_FIELD_NUMBER: _ClassVar[int]
     COMMAND_REUSED_FIELD_NUMBER: _ClassVar[int]
     STATE_WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    STEP_STARTED_FIELD_NUMBER: _ClassVar[int]
+    PATCH_DECIDED_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     VALUE_EMITTED_FIELD_NUMBER: _ClassVar[int]
     CALL_COMPLETED_FIELD_NUMBER: _ClassVar[int]
     TIMER_FIRED_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +42,9 @@ class Entry(_message.Message):
     branch_completed: BranchCompleted
     command_reused: CommandReused
     state_written: StateWritten
+    step_started: StepStarted
+    patch_decided: PatchDecided
+    forgotten: Forgotten
     value_emitted: ValueEmitted
     call_completed: CallCompleted
     timer_fired: TimerFired
@@ -51,7 +57,7 @@ class Entry(_message.Message):
     cancel_requested: CancelRequested
     paused: Paused
     resumed: Resumed
-    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
+    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., patch_decided: _Optional[_Union[PatchDecided, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
 
 class StateWrite(_message.Message):
     __slots__ = ("key", "json", "payload")
@@ -63,8 +69,24 @@ class StateWrite(_message.Message):
     payload: _common_pb2.Payload
     def __init__(self, key: _Optional[str] = ..., json: _Optional[bytes] = ..., payload: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
+class StepStarted(_message.Message):
+    __slots__ = ("path", "name", "digest", "key", "epoch", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    name: str
+    digest: bytes
+    key: bytes
+    epoch: int
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., epoch: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
 class StepCompleted(_message.Message):
-    __slots__ = ("path", "name", "digest", "key", "result_json", "result", "failure", "tries", "writes")
+    __slots__ = ("path", "name", "digest", "key", "result_json", "result", "failure", "tries", "writes", "compensates")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +96,7 @@ class StepCompleted(_message.Message):
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     TRIES_FIELD_NUMBER: _ClassVar[int]
     WRITES_FIELD_NUMBER: _ClassVar[int]
+    COMPENSATES_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     digest: bytes
@@ -83,7 +106,8 @@ class StepCompleted(_message.Message):
     failure: _common_pb2.Failure
     tries: int
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., tries: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+    compensates: bytes
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., tries: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., compensates: _Optional[bytes] = ...) -> None: ...
 
 class StepFailed(_message.Message):
     __slots__ = ("path", "name", "digest", "key", "failure", "tries", "delay_ms", "due_ms", "writes")
@@ -108,7 +132,7 @@ class StepFailed(_message.Message):
     def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., tries: _Optional[int] = ..., delay_ms: _Optional[int] = ..., due_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
 
 class CallIssued(_message.Message):
-    __slots__ = ("path", "target", "input", "key", "child_id", "timeout_ms", "retry", "handler_retry", "detached", "delay_ms", "writes")
+    __slots__ = ("path", "target", "input", "key", "child_id", "timeout_ms", "retry", "handler_retry", "detached", "delay_ms", "writes", "compensates")
     PATH_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -120,6 +144,7 @@ class CallIssued(_message.Message):
     DETACHED_FIELD_NUMBER: _ClassVar[int]
     DELAY_MS_FIELD_NUMBER: _ClassVar[int]
     WRITES_FIELD_NUMBER: _ClassVar[int]
+    COMPENSATES_FIELD_NUMBER: _ClassVar[int]
     path: str
     target: _common_pb2.Target
     input: _common_pb2.Payload
@@ -131,7 +156,8 @@ class CallIssued(_message.Message):
     detached: bool
     delay_ms: int
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
-    def __init__(self, path: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key: _Optional[bytes] = ..., child_id: _Optional[str] = ..., timeout_ms: _Optional[int] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., handler_retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., detached: bool = ..., delay_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+    compensates: bytes
+    def __init__(self, path: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key: _Optional[bytes] = ..., child_id: _Optional[str] = ..., timeout_ms: _Optional[int] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., handler_retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., detached: bool = ..., delay_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., compensates: _Optional[bytes] = ...) -> None: ...
 
 class CallCompleted(_message.Message):
     __slots__ = ("path", "attempt", "result_json", "result", "failure")
@@ -168,7 +194,7 @@ class TimerFired(_message.Message):
     def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class BranchCompleted(_message.Message):
-    __slots__ = ("path", "name", "digest", "key", "result_json", "result", "failure", "writes")
+    __slots__ = ("path", "name", "digest", "key", "result_json", "result", "failure", "writes", "compensates")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +203,7 @@ class BranchCompleted(_message.Message):
     RESULT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     WRITES_FIELD_NUMBER: _ClassVar[int]
+    COMPENSATES_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     digest: bytes
@@ -185,7 +212,8 @@ class BranchCompleted(_message.Message):
     result: _common_pb2.Payload
     failure: _common_pb2.Failure
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+    compensates: bytes
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., compensates: _Optional[bytes] = ...) -> None: ...
 
 class CommandReused(_message.Message):
     __slots__ = ("path", "kind", "name", "digest", "key", "source_index", "writes")
@@ -210,6 +238,28 @@ class StateWritten(_message.Message):
     WRITES_FIELD_NUMBER: _ClassVar[int]
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
     def __init__(self, writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class PatchDecided(_message.Message):
+    __slots__ = ("id", "deprecated", "writes")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DEPRECATED_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    deprecated: bool
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, id: _Optional[str] = ..., deprecated: bool = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class Forgotten(_message.Message):
+    __slots__ = ("path", "name", "key", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    name: str
+    key: bytes
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., key: _Optional[bytes] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
 
 class ValueEmitted(_message.Message):
     __slots__ = ("path", "value", "key", "writes")

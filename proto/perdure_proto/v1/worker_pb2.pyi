@@ -222,7 +222,7 @@ class Welcome(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., protocol: _Optional[int] = ..., coordinator_id: _Optional[str] = ..., lease_ms: _Optional[int] = ..., resume_ms: _Optional[int] = ..., server_time_ms: _Optional[int] = ...) -> None: ...
 
 class Activate(_message.Message):
-    __slots__ = ("epoch", "namespace", "id", "run", "attempt", "target", "kind", "entries", "more")
+    __slots__ = ("epoch", "namespace", "id", "run", "attempt", "target", "kind", "entries", "more", "patches")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -232,6 +232,7 @@ class Activate(_message.Message):
     KIND_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    PATCHES_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     namespace: str
     id: str
@@ -241,7 +242,8 @@ class Activate(_message.Message):
     kind: str
     entries: _containers.RepeatedCompositeFieldContainer[_journal_pb2.Entry]
     more: bool
-    def __init__(self, epoch: _Optional[int] = ..., namespace: _Optional[str] = ..., id: _Optional[str] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., kind: _Optional[str] = ..., entries: _Optional[_Iterable[_Union[_journal_pb2.Entry, _Mapping]]] = ..., more: bool = ...) -> None: ...
+    patches: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, epoch: _Optional[int] = ..., namespace: _Optional[str] = ..., id: _Optional[str] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., kind: _Optional[str] = ..., entries: _Optional[_Iterable[_Union[_journal_pb2.Entry, _Mapping]]] = ..., more: bool = ..., patches: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Journal(_message.Message):
     __slots__ = ("epoch", "entries", "more")

@@ -7,24 +7,38 @@ happens, and what is recorded already, is the machine's business (`perdure_runti
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from perdure_runtime.core.entries import (
     BranchCompleted,
     CallIssued,
     Command,
     CommandReused,
+    Forgotten,
     StepCompleted,
     StepFailed,
+    StepStarted,
     TimerStarted,
     ValueEmitted,
 )
 from perdure_runtime.core.ids import ExecutionKey, child_id
-from perdure_runtime.core.issued import BRANCH, CALL, EMIT, SEND, STEP, TIMER, CallRequest, Issued
-from perdure_runtime.core.lookup import GENERATION, Earlier, Success
+from perdure_runtime.core.issued import (
+    BRANCH,
+    CALL,
+    EMIT,
+    FORGET,
+    SEND,
+    STEP,
+    TIMER,
+    CallRequest,
+    Issued,
+)
+from perdure_runtime.core.lookup import Earlier, Success
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.slots import Slots
-from perdure_runtime.core.writes import StateWrites
+
+_ALONE: Final = (SEND, EMIT, FORGET)
+"""Commands without a completion: they are recorded although nobody waits."""
 
 
 class Commands:
@@ -37,25 +51,23 @@ class Commands:
         reports: entries about steps that wait to be sent.
         starts: steps to start, since the caller last emptied it.
         stops: running steps nobody waits for any more, likewise.
-        gated: whether a ready step waits for the record of its start.
+        starting: by path, steps whose start is on its way into the journal.
     """
 
-    def __init__(
-        self, key: ExecutionKey, run: int, attempt: int, writes: StateWrites, limit: int | None
-    ) -> None:
+    def __init__(self, key: ExecutionKey, run: int, attempt: int, limit: int | None) -> None:
         self._key = key
         self._run = run
         self._attempt = attempt
-        self._writes = writes
         self.open: dict[str, Issued] = {}
         self.ready: dict[str, Issued] = {}
         self.running: dict[str, Issued] = {}
         self.reports: list[Command] = []
         self.starts: list[Issued] = []
         self.stops: list[Issued] = []
-        self.gated = False
+        self.starting: dict[str, Issued] = {}
         self.successes: dict[bytes, Success] = {}
-        self._generations: dict[str, int] = {}
+        self._begun: frozenset[bytes] = frozenset()
+        self._generations: dict[bytes, int] = {}
         self._hints: dict[str, Issued] = {}
         self._slots = Slots(limit)
         self._occurrences: dict[tuple[bytes, str, str, bytes], int] = {}
@@ -63,7 +75,8 @@ class Commands:
     def attempt_started(self, earlier: Earlier) -> None:
         """Fix what this attempt may reuse."""
         self.successes = earlier.successes
-        self._generations = earlier.generations()
+        self._generations = dict(earlier.generations)
+        self._begun = frozenset(earlier.begun)
 
     # --- by the body --------------------------------------------------------------------
 
@@ -78,27 +91,30 @@ class Commands:
         *,
         reuse: bool = True,
         single_start: bool = False,
+        compensates: bytes = b"",
     ) -> Issued:
         """The body issues a command; its key and child id are known at once.
 
         Args:
             reuse: whether a success of an earlier attempt may stand in for it.
             single_start: record the start of a step before it starts (`at_most_once`).
+            compensates: key (generation 0) of the operation that it undoes.
         """
         identity = (scope, kind, name, digest)
         occurrence = self._occurrences[identity] = self._occurrences.get(identity, 0) + 1
         issued = Issued(kind, path, scope, name, digest, request, self._attempt, occurrence)
         issued.single_start = single_start
+        issued.compensates = compensates
         self.open[path] = issued
         if self._generations:
-            original = issued.key_of_generation(0).hex()
-            issued.generation = self._generations.get(original, 0)
+            issued.generation = self._generations.get(issued.key_of_generation(0), 0)
         success = self.successes.get(issued.key) if reuse and self.successes else None
         if success is not None:
             issued.reused = True
             issued.child_id = success.child_id
             self.ready[path] = issued
             return issued
+        issued.interrupted = single_start and issued.key in self._begun
         if kind in (CALL, SEND):
             call: CallRequest = request
             issued.child_id = call.child_id or child_id(self._key, self._run, self._attempt, path)
@@ -132,11 +148,12 @@ class Commands:
             self._hints[issued.path] = issued
         self._release(issued)
 
-    def forget(self, issued: Issued) -> None:
+    def forget(self, path: str, forgotten: Issued) -> Issued:
         """The next attempt issues this operation anew, under another key (compensation)."""
-        original = issued.key_of_generation(0).hex()
-        generation = str(issued.generation + 1).encode()
-        self._writes.write(GENERATION + original, Payload(generation))
+        original = forgotten.key_of_generation(0)
+        issued = Issued(FORGET, path, b"", forgotten.name, original, None, self._attempt, 0)
+        self.open[path] = self.ready[path] = issued
+        return issued
 
     # --- by the machine, as the cursor passes entries ---------------------------------------
 
@@ -157,9 +174,20 @@ class Commands:
             self._release(issued)
         return None if issued.abandoned else issued
 
+    def start_recorded(self, issued: Issued, here: bool) -> None:
+        """The start of a step is on disk: it begins, if it is this activation's and still wanted.
+        Another activation's may have had its effect."""
+        self.starting.pop(issued.path, None)
+        if issued.abandoned:
+            return
+        issued.start_recorded = here
+        issued.interrupted = not here
+        self.ready[issued.path] = issued
+
     def try_failed(self, issued: Issued, tries: int) -> None:
         """A failed try of a step is recorded: its back-off runs."""
         issued.tries = tries
+        issued.interrupted = False
         issued.backing_off = True
         if issued.abandoned:
             self._hints[issued.path] = issued
@@ -172,11 +200,6 @@ class Commands:
 
     def make_ready(self, issued: Issued) -> None:
         """A command has its slot."""
-        if issued.single_start:
-            # The deletion of a key that never exists: it costs nothing in the state, and its
-            # place among the recorded writes says whether the start is on disk.
-            self._writes.write(f"\0started/{issued.path}", None)
-            issued.gate = self._writes.made
         self.ready[issued.path] = issued
 
     def _release(self, issued: Issued) -> None:
@@ -218,6 +241,7 @@ class Commands:
                 result,
                 failure,
                 issued.tries + 1,
+                compensates=issued.compensates,
             )
         )
 
@@ -226,12 +250,11 @@ class Commands:
     def take(self) -> list[Command]:
         """Start the ready steps, and return all entries that are to be recorded."""
         commands: list[Command] = []
-        self.gated = False
         if self.ready:
             ready, self.ready = self.ready, {}
             for issued in ready.values():
                 if issued.kind == STEP and not issued.reused:
-                    self._start(issued)
+                    self._start(issued, commands)
                 else:
                     commands.append(self._command(issued))
         if self.reports:
@@ -239,13 +262,14 @@ class Commands:
             self.reports = []
         return commands
 
-    def _start(self, issued: Issued) -> None:
-        if issued.gate > self._writes.confirmed:
-            self.ready[issued.path] = issued
-            self.gated = True
-        elif issued.gate and issued.gate <= self._writes.replayed:
+    def _start(self, issued: Issued, commands: list[Command]) -> None:
+        if issued.interrupted:
             self._report(issued, None, _interrupted(issued))
+        elif issued.single_start and not issued.start_recorded:
+            self.starting[issued.path] = issued
+            commands.append(StepStarted(issued.path, issued.name, issued.digest, issued.key))
         else:
+            issued.start_recorded = False  # the next try records a start of its own
             self.running[issued.path] = issued
             self.starts.append(issued)
 
@@ -260,7 +284,11 @@ class Commands:
             outcome = issued.outcome
             result = outcome if isinstance(outcome, Payload) else None
             failure = outcome if isinstance(outcome, Failure) else None
-            return BranchCompleted(path, name, digest, issued.key, result, failure)
+            return BranchCompleted(
+                path, name, digest, issued.key, result, failure, compensates=issued.compensates
+            )
+        if issued.kind == FORGET:
+            return Forgotten(path, name, digest)
         if issued.kind == EMIT:
             return ValueEmitted(path, issued.request, issued.key)
         call: CallRequest = issued.request
@@ -275,6 +303,7 @@ class Commands:
             call.handler_retry,
             call.detached,
             call.delay_ms,
+            compensates=issued.compensates,
         )
 
     def take_hints(self) -> list[Issued]:
@@ -294,9 +323,9 @@ class Commands:
         )
 
     def abandon_all(self) -> list[Issued]:
-        """The body ended: abandon all but sends and emitted values; return the calls, steps and
+        """The body ended: abandon all but what needs no waiting; return the calls, steps and
         branches among them that the body had not abandoned itself."""
-        left = [issued for issued in self.open.values() if issued.kind not in (SEND, EMIT)]
+        left = [issued for issued in self.open.values() if issued.kind not in _ALONE]
         awaited = [issued for issued in left if not issued.abandoned and issued.kind != TIMER]
         for issued in left:
             self.abandon(issued)
@@ -306,6 +335,7 @@ class Commands:
         """Nothing is started or sent any more."""
         self.ready.clear()
         self.running.clear()
+        self.starting.clear()
         self.reports.clear()
         self._hints.clear()
 
@@ -313,7 +343,7 @@ class Commands:
 def _interrupted(issued: Issued) -> Failure:
     return Failure(
         "StepInterrupted",
-        f"step {issued.name!r} was interrupted by a crash and runs at most once",
+        f"step {issued.name!r} was interrupted, and it runs at most once",
         FailureCode.INTERRUPTED,
         module="perdure_runtime.core.errors",
         qualname="StepInterrupted",

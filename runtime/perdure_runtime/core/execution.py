@@ -27,12 +27,15 @@ from perdure_runtime.core.entries import (
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
+    Forgotten,
+    PatchDecided,
     Paused,
     Recorded,
     Resumed,
     StateWritten,
     StepCompleted,
     StepFailed,
+    StepStarted,
     TimerFired,
     TimerStarted,
     ValueEmitted,
@@ -68,6 +71,7 @@ class Execution(Struct):
     retries_from: int = 0  # attempts up to here do not count against the policy
     attempt: int = 0  # the last that started
     commands: int = 0  # of that attempt, written by workers
+    patches: tuple[str, ...] = ()  # decided in that attempt
     calls: dict[tuple[int, str], OpenCall] = {}  # (attempt, path)
     timers: dict[str, int] = {}  # path -> due_ms
     cancel: CancelRequested | None = None
@@ -118,6 +122,7 @@ def _attempt_started(execution: Execution, recorded: Recorded) -> None:
     execution.attempt_ms = recorded.time_ms
     execution.ended = None
     execution.commands = 0
+    execution.patches = ()
     execution.wake_index = recorded.index
 
 
@@ -153,6 +158,12 @@ def _execution_retried(execution: Execution, recorded: Recorded) -> None:
 
 def _command(execution: Execution, recorded: Recorded) -> None:
     execution.commands += 1
+
+
+def _patch_decided(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, PatchDecided)
+    execution.commands += 1
+    execution.patches = (*execution.patches, recorded.entry.id)
 
 
 def _waking_command(execution: Execution, recorded: Recorded) -> None:
@@ -206,6 +217,7 @@ _EVOLVE: Final[dict[type[Entry], Callable[[Execution, Recorded], None]]] = {
     AttemptStarted: _attempt_started,
     AttemptEnded: _attempt_ended,
     AttemptTimedOut: _attempt_timed_out,
+    StepStarted: _waking_command,
     StepCompleted: _waking_command,
     StepFailed: _timer_started,
     CallIssued: _call_issued,
@@ -215,6 +227,8 @@ _EVOLVE: Final[dict[type[Entry], Callable[[Execution, Recorded], None]]] = {
     BranchCompleted: _waking_command,
     CommandReused: _waking_command,
     StateWritten: _command,
+    Forgotten: _command,
+    PatchDecided: _patch_decided,
     ValueEmitted: _command,
     CancelRequested: _cancel_requested,
     Paused: _no_change,

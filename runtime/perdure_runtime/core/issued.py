@@ -22,6 +22,7 @@ SEND: Final = "send"
 BRANCH: Final = "branch"
 TIMER: Final = "timer"
 EMIT: Final = "emit"
+FORGET: Final = "forget"
 
 
 class CallRequest(Struct, frozen=True):
@@ -42,9 +43,12 @@ class Issued:
 
     Attributes:
         path: its address, "lineage:ordinal".
-        kind: `step`, `call`, `send` (a detached call), `branch`, `timer` or `emit`.
+        kind: `step`, `call`, `send` (a detached call), `branch`, `timer`, `emit` or `forget`.
         digest: of the input; b"" when the encoding has none.
         occurrence: its number among the commands of the scope with this kind, name and digest.
+        compensates: key (generation 0) of the operation that it undoes, b"" for most.
+        interrupted: a step that runs at most once and has begun elsewhere, with no outcome.
+        start_recorded: a step that runs at most once and may begin here.
         generation: how many compensations removed this operation before this attempt.
         request: a step's spec (opaque), a call's `CallRequest`, a timer's delay in ms, a value.
         outcome: the recorded result or failure, once delivered; what a branch reported before.
@@ -58,11 +62,12 @@ class Issued:
         "attempt",
         "backing_off",
         "child_id",
+        "compensates",
         "digest",
         "done",
-        "gate",
         "generation",
         "holds_slot",
+        "interrupted",
         "kind",
         "name",
         "occurrence",
@@ -74,6 +79,7 @@ class Issued:
         "reused",
         "scope",
         "single_start",
+        "start_recorded",
         "tries",
         "waiter",
         "where",
@@ -101,11 +107,13 @@ class Issued:
         self.generation = 0
         self.child_id = ""
         self.tries = 0
-        self.gate = 0
+        self.compensates = b""
         self.outcome: Payload | Failure | None = None
         self.waiter: Any = None
         self.where: tuple[CodeType, int] | None = None
         self.single_start = False
+        self.start_recorded = False
+        self.interrupted = False
         self.holds_slot = False
         self.reused = False
         self.reported = False

@@ -19,16 +19,17 @@ from perdure_runtime.core.entries import (
     Entry,
     ExecutionCreated,
     ExecutionRetried,
+    Forgotten,
     StateWrite,
     StepCompleted,
+    StepFailed,
+    StepStarted,
     ValueEmitted,
 )
-from perdure_runtime.core.payload import NULL, Payload
+from perdure_runtime.core.payload import NULL, FailureCode, Payload
 
 HIDDEN: Final = "\0"
 """Keys of the state that start with it are the engine's own; users never see them."""
-
-GENERATION: Final = "\0generation/"
 
 
 class Success(Struct, frozen=True):
@@ -40,7 +41,13 @@ class Success(Struct, frozen=True):
 
 
 class Earlier:
-    """The fold over everything before the current attempt."""
+    """The fold over everything before the current attempt.
+
+    Attributes:
+        successes: what may be reused, by key.
+        generations: how often a compensation removed an operation, by its key of generation 0.
+        begun: keys of the steps that run at most once, began, and have no known outcome.
+    """
 
     def __init__(self) -> None:
         self.created: ExecutionCreated | None = None
@@ -48,7 +55,10 @@ class Earlier:
         self.cancel: CancelRequested | None = None
         self.state: dict[str, Payload] = {}
         self.successes: dict[bytes, Success] = {}
+        self.generations: dict[bytes, int] = {}
+        self.begun: set[bytes] = set()
         self._attempt = 0
+        self._before: dict[bytes, int] = {}  # generations at the start of the attempt
         self._calls: dict[tuple[int, str], CallIssued] = {}
 
     def fold(self, index: int, entry: Entry) -> None:
@@ -56,18 +66,28 @@ class Earlier:
         match entry:
             case StepCompleted() | BranchCompleted():
                 if entry.result is not None:
-                    self._succeeded(entry.key, Success(index, entry.result))
+                    self._succeeded(entry.key, Success(index, entry.result), entry.compensates)
+                if self.begun and not _is_interruption(entry):
+                    self.begun.discard(entry.key)
+            case StepStarted():
+                self.begun.add(entry.key)
+            case StepFailed():
+                self.begun.discard(entry.key)
+            case Forgotten():
+                self._compensated(entry.key)
             case ValueEmitted():
                 self._succeeded(entry.key, Success(index, NULL))
             case CallIssued():
                 if entry.detached:
-                    self._succeeded(entry.key, Success(index, NULL, entry.child_id))
+                    sent = Success(index, NULL, entry.child_id)
+                    self._succeeded(entry.key, sent, entry.compensates)
                 else:
                     self._calls[self._attempt, entry.path] = entry
             case CallCompleted():
                 call = self._calls.pop((entry.attempt, entry.path), None)
                 if call is not None and entry.result is not None:
-                    self._succeeded(call.key, Success(index, entry.result, call.child_id))
+                    called = Success(index, entry.result, call.child_id)
+                    self._succeeded(call.key, called, call.compensates)
             case ExecutionCreated():
                 self.created = entry
                 self.input = entry.input
@@ -84,24 +104,27 @@ class Earlier:
     def attempt_started(self, attempt: int) -> None:
         """Note which attempt the following entries belong to."""
         self._attempt = attempt
+        self._before = dict(self.generations)
 
     def write(self, writes: tuple[StateWrite, ...]) -> None:
         """Apply recorded writes to the state."""
         for write in writes:
             apply_write(self.state, write)
 
-    def generations(self) -> dict[str, int]:
-        """How many compensations removed an operation, by the hex of its first key."""
-        return {
-            key[len(GENERATION) :]: int(value.data)
-            for key, value in self.state.items()
-            if key.startswith(GENERATION)
-        }
+    def _compensated(self, key: bytes) -> None:
+        """However many compensations of one attempt undo it, it is undone once."""
+        self.generations[key] = self._before.get(key, 0) + 1
 
-    def _succeeded(self, key: bytes, success: Success) -> None:
+    def _succeeded(self, key: bytes, success: Success, compensates: bytes = b"") -> None:
+        if compensates:
+            self._compensated(compensates)
         # The first success stays: a later one can only be the late completion of a call that
         # another attempt has replaced.
         self.successes.setdefault(key, success)
+
+
+def _is_interruption(entry: StepCompleted | BranchCompleted) -> bool:
+    return entry.failure is not None and entry.failure.code is FailureCode.INTERRUPTED
 
 
 def apply_write(state: dict[str, Payload], write: StateWrite) -> None:

@@ -37,6 +37,8 @@ from perdure_runtime.core.entries import (
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
+    Forgotten,
+    PatchDecided,
     Paused,
     Recorded,
     Resumed,
@@ -44,17 +46,19 @@ from perdure_runtime.core.entries import (
     StateWritten,
     StepCompleted,
     StepFailed,
+    StepStarted,
     TimerFired,
     TimerStarted,
     ValueEmitted,
 )
 from perdure_runtime.core.errors import JournalMismatchError, ProtocolError
 from perdure_runtime.core.ids import ExecutionKey
-from perdure_runtime.core.issued import BRANCH, CALL, EMIT, SEND, STEP, TIMER, Issued
+from perdure_runtime.core.issued import BRANCH, CALL, EMIT, FORGET, SEND, STEP, TIMER, Issued
 from perdure_runtime.core.lookup import Earlier
 from perdure_runtime.core.messages import Ack, Append, Finish, Progress
-from perdure_runtime.core.mismatch import command_diff, write_diff
+from perdure_runtime.core.mismatch import command_diff, patch_diff, write_diff
 from perdure_runtime.core.outbox import Outbox, Outcome
+from perdure_runtime.core.patches import Patches
 from perdure_runtime.core.payload import Failure, Payload
 from perdure_runtime.core.version import check_journal_version
 from perdure_runtime.core.writes import StateWrites
@@ -82,6 +86,7 @@ class ReplayMachine:
         earlier: what earlier attempts left.
         on_recorded: told of each command that this activation sent, once it is in the journal;
             never of one that is replayed.
+        patches: which code the attempt runs; the caller asks there.
         cursor: index of the next entry to deliver.
         received: index of the next entry to receive.
         time_ms: the latest time among the delivered entries of this attempt.
@@ -96,6 +101,7 @@ class ReplayMachine:
         *,
         max_concurrent_steps: int | None = None,
         checkpoint_interval: int = 1,
+        patches: Iterable[str] = (),
     ) -> None:
         self.key = key
         self.attempt = attempt
@@ -104,12 +110,14 @@ class ReplayMachine:
         self.time_ms = 0
         self.phase = Phase.REPLAYING
         self.earlier = Earlier()
+        self.patches = Patches(patches)
         self.writes = StateWrites({})
-        self.commands = Commands(key, run, attempt, self.writes, max_concurrent_steps)
+        self.commands = Commands(key, run, attempt, max_concurrent_steps)
         self.outbox = Outbox(epoch)
         self.on_recorded: Callable[[Command], None] | None = None
         self._checkpoint_interval = checkpoint_interval
         self._started = False
+        self._is_own_attempt = False  # of the entries that are received
         self._more = True
         self._replay_end = 0
         self._inbox: deque[Recorded] = deque()
@@ -178,8 +186,11 @@ class ReplayMachine:
         if isinstance(entry, COMMANDS):
             if self.outbox.found(entry) and self.on_recorded is not None:
                 self.on_recorded(entry)
+            if isinstance(entry, PatchDecided) and self._is_own_attempt:
+                self.patches.recorded.add(entry.id)
         elif isinstance(entry, AttemptStarted):
             self.outbox.recorded = 0
+            self._is_own_attempt = entry.attempt == self.attempt
 
     # --- deliveries out -----------------------------------------------------------------
 
@@ -224,7 +235,6 @@ class ReplayMachine:
                 return delivery
         if self.phase is Phase.REPLAYING and self._started and not self._more:
             self.phase = Phase.LIVE
-            self.writes.replayed = self.writes.confirmed
         return None
 
     def _before(self, recorded: Recorded) -> AttemptStarted | None:
@@ -280,6 +290,11 @@ class ReplayMachine:
         self._results += 1
         return self.commands.complete(issued, outcome)
 
+    def _pass_step_started(self, index: int, entry: StepStarted) -> None:
+        issued = self._match(index, entry, STEP, entry.name, entry.digest)
+        here = index >= self._replay_end and self.outbox.is_own(entry.epoch)
+        self.commands.start_recorded(issued, here)
+
     def _pass_step_completed(self, index: int, entry: StepCompleted) -> Issued | None:
         issued = self._match(index, entry, STEP, entry.name, entry.digest)
         return self._done(issued, entry.result if entry.result is not None else entry.failure)
@@ -315,6 +330,14 @@ class ReplayMachine:
 
     def _pass_value(self, index: int, entry: ValueEmitted) -> None:
         self._done(self._match(index, entry, EMIT, "", entry.value.digest), None)
+
+    def _pass_forgotten(self, index: int, entry: Forgotten) -> None:
+        self._done(self._match(index, entry, FORGET, entry.name, entry.key), None)
+
+    def _pass_patch(self, index: int, entry: PatchDecided) -> None:
+        if not self.patches.fits(entry):
+            raise self._poison(patch_diff(index, entry.id))
+        self._confirm(index, entry.writes)
 
     def _pass_state(self, index: int, entry: StateWritten) -> None:
         self._confirm(index, entry.writes)
@@ -371,10 +394,9 @@ class ReplayMachine:
         """What goes out now that the body is quiescent and nothing is left to deliver."""
         if self.phase is not Phase.LIVE or not self.complete:
             return None
-        commands = self.commands.take()
+        commands = self._take_commands()
         busy = bool(self.commands.running)
-        gated = self.commands.gated
-        may_wait = not gated and (busy or self._results < self._checkpoint_interval - 1)
+        may_wait = busy or self._results < self._checkpoint_interval - 1
         writes: tuple[StateWrite, ...] = ()
         if commands or not may_wait:
             writes = self.writes.take()
@@ -387,11 +409,14 @@ class ReplayMachine:
             self._progress_due = False
         outbox = self.outbox
         hints = self.commands.take_hints()
-        idle = not (busy or gated)
+        idle = not busy
         if not (commands or writes or hints or progress or idle or outbox.is_repeating):
             return None
         calls, timers = self._known(hints) if hints else ((), ())
         return outbox.append(commands, writes, self.cursor - 1, calls, timers, idle, progress)
+
+    def _take_commands(self) -> list[Command]:
+        return [*self.patches.take(), *self.commands.take()]
 
     def _known(self, hints: list[Issued]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Paths of the calls and of the timers among these that the coordinator knows."""
@@ -424,7 +449,7 @@ class ReplayMachine:
             self._outcome = outcome
             self.phase = Phase.FINISHED
         messages: list[Append | Finish] = []
-        append = self.outbox.append(self.commands.take(), (), self._consumed, (), (), False, None)
+        append = self.outbox.append(self._take_commands(), (), self._consumed, (), (), False, None)
         if append is not None:
             messages.append(append)
         writes = self.writes.take()
@@ -446,6 +471,7 @@ class ReplayMachine:
 
 
 _PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | None]]] = {
+    StepStarted: ReplayMachine._pass_step_started,
     StepCompleted: ReplayMachine._pass_step_completed,
     StepFailed: ReplayMachine._pass_step_failed,
     CallIssued: ReplayMachine._pass_call,
@@ -455,6 +481,8 @@ _PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | No
     BranchCompleted: ReplayMachine._pass_branch,
     CommandReused: ReplayMachine._pass_reused,
     StateWritten: ReplayMachine._pass_state,
+    Forgotten: ReplayMachine._pass_forgotten,
+    PatchDecided: ReplayMachine._pass_patch,
     ValueEmitted: ReplayMachine._pass_value,
     CancelRequested: ReplayMachine._pass_cancel,
     AttemptTimedOut: ReplayMachine._pass_attempt_timed_out,

@@ -156,6 +156,7 @@ class Activate(Struct, frozen=True):
     """Hands over an execution with its journal (the first page of it).
 
     `entries` starts at index 0 of the run's journal; `more` says that `Journal` pages follow.
+    `patches` are the ids that the open attempt has decided, on whatever page they stand.
     """
 
     epoch: int
@@ -166,6 +167,7 @@ class Activate(Struct, frozen=True):
     kind: str
     entries: tuple[Recorded, ...]
     more: bool = False
+    patches: tuple[str, ...] = ()
 
 
 class Journal(Struct, frozen=True):

@@ -14,14 +14,17 @@ from perdure_runtime.core.entries import (
     CallIssued,
     Command,
     CommandReused,
+    Forgotten,
+    PatchDecided,
     StateWrite,
     StateWritten,
     StepCompleted,
     StepFailed,
+    StepStarted,
     TimerStarted,
     ValueEmitted,
 )
-from perdure_runtime.core.issued import BRANCH, CALL, EMIT, SEND, STEP, TIMER, Issued
+from perdure_runtime.core.issued import BRANCH, CALL, EMIT, FORGET, SEND, STEP, TIMER, Issued
 
 WAYS_OUT: Final = """\
 ways out
@@ -56,7 +59,7 @@ _STATE: Final = (
 def command_line(entry: Command) -> tuple[str, str, str, bytes]:
     """Kind, path, name and digest of a recorded command."""
     match entry:
-        case StepCompleted() | StepFailed():
+        case StepStarted() | StepCompleted() | StepFailed():
             return STEP, entry.path, entry.name, entry.digest
         case CallIssued():
             kind = SEND if entry.detached else CALL
@@ -69,6 +72,10 @@ def command_line(entry: Command) -> tuple[str, str, str, bytes]:
             return TIMER, entry.path, _seconds(entry.delay_ms), b""
         case ValueEmitted():
             return EMIT, entry.path, "", entry.value.digest
+        case Forgotten():
+            return FORGET, entry.path, entry.name, entry.key
+        case PatchDecided():
+            return "patch", "", entry.id, b""
         case StateWritten():
             return "state write", "", ", ".join(write.key for write in entry.writes), b""
 
@@ -128,6 +135,20 @@ def write_diff(index: int, recorded: StateWrite, made: StateWrite | None) -> str
             f"  recorded:  {_write(recorded)}",
             f"  attempted: {_write(made) if made else 'no further write'}",
             f"likely cause: {_STATE}",
+            WAYS_OUT,
+        )
+    )
+
+
+def patch_diff(index: int, id: str) -> str:
+    """The diff for a recorded patch that the code does not have."""
+    return "\n".join(
+        (
+            f"journal mismatch at entry {index}, patch {id!r}",
+            f"  recorded:  ctx.patched({id!r}) was True",
+            "  attempted: the code has not asked for it",
+            "likely cause: the code is older than what recorded this, or ctx.patched() was removed "
+            "before ctx.deprecate_patch() had taken its place",
             WAYS_OUT,
         )
     )

@@ -15,16 +15,18 @@ from perdure_runtime.core.entries import (
     BranchCompleted,
     Command,
     CommandReused,
+    PatchDecided,
     Recorded,
     StateWrite,
     StateWritten,
     StepCompleted,
+    StepStarted,
 )
 from perdure_runtime.core.errors import ProtocolError
 from perdure_runtime.core.messages import Ack, Append, Finish, Progress
 from perdure_runtime.core.payload import Failure, Payload
 
-WAKING: Final = (StepCompleted, BranchCompleted, CommandReused)
+WAKING: Final = (StepStarted, StepCompleted, BranchCompleted, CommandReused)
 """Commands whose acknowledgement gives the body something to do."""
 
 
@@ -50,12 +52,17 @@ class Outbox:
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
+        self._epochs = {0, epoch}  # 0: in what is acknowledged, which only the sender can get
         self.recorded = 0
         self.waking = 0
         self._sent: dict[str, Command] = {}
         self._loose = 0
         self.is_repeating = False
         self.told_idle = False
+
+    def is_own(self, epoch: int) -> bool:
+        """Whether an entry recorded under this epoch was sent by this activation."""
+        return epoch in self._epochs
 
     def has_sent(self, path: str) -> bool:
         """Whether a command with this path is on its way."""
@@ -83,7 +90,7 @@ class Outbox:
         self.recorded += 1
         if not self._sent or isinstance(command, StateWritten):
             return False
-        sent = self._sent.pop(command.path, None)
+        sent = self._sent.pop(self._name(command), None)
         if isinstance(sent, WAKING):
             self.waking -= 1
         return sent == command
@@ -97,6 +104,7 @@ class Outbox:
     def adopt(self, epoch: int) -> None:
         """The activation goes on under another epoch: prepare to send again."""
         self.epoch = epoch
+        self._epochs.add(epoch)
         self.told_idle = False
         self.is_repeating = True
         self._sent = {
@@ -164,6 +172,8 @@ class Outbox:
         if isinstance(command, StateWritten):
             self._loose += 1
             return f"\0{self._loose}"
+        if isinstance(command, PatchDecided):
+            return f"\0patch/{command.id}"
         return command.path
 
     @staticmethod

@@ -20,8 +20,6 @@ class StateWrites:
     def __init__(self, state: dict[str, Payload]) -> None:
         self.state = state
         self.made = 0
-        self.confirmed = 0
-        self.replayed = 0
         self._open: deque[StateWrite] = deque()  # made, not yet recorded
         self._sent = 0  # how many of the open ones are on their way
 
@@ -66,7 +64,6 @@ class StateWrites:
             made = self._open.popleft() if self._open else None
             if made is None or not _same(made, write):
                 return write, made
-            self.confirmed += 1
             if self._sent:
                 self._sent -= 1
         return None

@@ -63,6 +63,7 @@ class Body:
         self.cancelled = False
         self.cancel_reason = ""
         self.closed = False
+        self._compensating: dict[bytes, bytes] = {}  # scope -> what is undone there
         self._machine = machine
         self._commands = machine.commands
         self._writes = machine.writes
@@ -116,6 +117,7 @@ class Body:
             spec,
             reuse=reuse,
             single_start=at_most_once,
+            compensates=self._compensated(node),
         )
         return self._future(issued)
 
@@ -145,6 +147,7 @@ class Body:
             input.digest,
             request,
             reuse=reuse,
+            compensates=self._compensated(node),
         )
         future = self._future(issued)
         if detached:
@@ -152,16 +155,36 @@ class Body:
         return future
 
     def branch(
-        self, name: str, digest: bytes, body: BranchBody, *, reuse: bool = True
+        self,
+        name: str,
+        digest: bytes,
+        body: BranchBody,
+        *,
+        reuse: bool = True,
+        compensates: bytes = b"",
     ) -> BranchFuture:
         """Run `body` as a task of its own scope; its outcome is recorded.
 
         `body` returns a payload or a failure. It is not called when the outcome is reused.
+
+        Args:
+            compensates: key (generation 0) of the operation that the branch, and everything inside
+                it, undoes: one success in it, and no later attempt reuses that operation.
         """
         node = self._owner()
+        compensates = compensates or self._compensated(node)
         issued = self._commands.issue(
-            BRANCH, node.next_path(), self._scope(node), name, digest, None, reuse=reuse
+            BRANCH,
+            node.next_path(),
+            self._scope(node),
+            name,
+            digest,
+            None,
+            reuse=reuse,
+            compensates=compensates,
         )
+        if compensates:
+            self._compensating[issued.key] = compensates
         future = BranchFuture(self.loop, self._commands, issued)
         self._note(issued)
         if not issued.reused:
@@ -192,8 +215,13 @@ class Body:
 
     def forget(self, future: CommandFuture) -> None:
         """Make the next attempt issue this command anew, under another key (compensation)."""
-        self._check_open()
-        self._commands.forget(future.issued)
+        self._note(self._commands.forget(self._owner().next_path(), future.issued))
+
+    def patched(self, id: str, *, deprecated: bool = False) -> bool:
+        """Whether the attempt runs the code behind a patch."""
+        self._owner()
+        machine = self._machine
+        return machine.patches.decide(id, deprecated=deprecated, replaying=machine.is_replaying)
 
     # --- state --------------------------------------------------------------------------
 
@@ -250,6 +278,10 @@ class Body:
     def _scope(self, node: Node) -> bytes:
         scope: bytes = node.scope if node.scope is not None else self.key_base
         return scope
+
+    def _compensated(self, node: Node) -> bytes:
+        """What the commands of a lineage undo: its scope is that of a compensation, or is not."""
+        return self._compensating.get(self._scope(node), b"") if self._compensating else b""
 
     def _future(self, issued: Issued) -> CommandFuture:
         self._note(issued)

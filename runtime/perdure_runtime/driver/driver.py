@@ -65,6 +65,7 @@ class Driver:
             activate.epoch,
             max_concurrent_steps=options.max_concurrent_steps,
             checkpoint_interval=options.checkpoint_interval,
+            patches=activate.patches,
         )
         self._machine.receive(activate.entries, activate.more)
         self._loop: DeterministicLoop | None = None
@@ -94,8 +95,9 @@ class Driver:
 
     @property
     def running_steps(self) -> int:
-        """How many steps were started and not reported."""
-        return len(self._machine.commands.running)
+        """How many steps were started, or are about to be, and not reported."""
+        commands = self._machine.commands
+        return len(commands.running) + len(commands.starting)
 
     @property
     def idle(self) -> bool:

@@ -21,12 +21,15 @@ from perdure_runtime.core.entries import (
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
+    Forgotten,
+    PatchDecided,
     Paused,
     Recorded,
     Resumed,
     StateWritten,
     StepCompleted,
     StepFailed,
+    StepStarted,
     TimerFired,
     TimerStarted,
     ValueEmitted,
@@ -107,7 +110,7 @@ def _told(entry: Entry) -> tuple[str, str, Payload | None]:
             return "", f"attempt {entry.attempt} failed: {why}", None
         case AttemptTimedOut():
             return "", f"attempt {entry.attempt} timed out", None
-        case StepCompleted() | StepFailed() | BranchCompleted():
+        case StepStarted() | StepCompleted() | StepFailed() | BranchCompleted():
             return _told_of_step(entry)
         case CallIssued():
             target = entry.target.name()
@@ -124,6 +127,10 @@ def _told(entry: Entry) -> tuple[str, str, Payload | None]:
             return entry.name, told, None
         case ValueEmitted():
             return "", "value emitted", entry.value
+        case PatchDecided():
+            return entry.id, f"patch {entry.id} is in force", None
+        case Forgotten():
+            return entry.name, f"{entry.name} is forgotten: a later attempt runs it anew", None
         case StateWritten():
             return "", f"state written: {', '.join(write.key for write in entry.writes)}", None
         case _:
@@ -131,12 +138,14 @@ def _told(entry: Entry) -> tuple[str, str, Payload | None]:
 
 
 def _told_of_step(
-    entry: StepCompleted | StepFailed | BranchCompleted,
+    entry: StepStarted | StepCompleted | StepFailed | BranchCompleted,
 ) -> tuple[str, str, Payload | None]:
     match entry:
         case BranchCompleted():
             what = _ended("completed", entry.failure)
             return entry.name, f"branch {entry.name} {what}", entry.result
+        case StepStarted():
+            return entry.name, f"step {entry.name} begins", None
         case StepCompleted():
             tries = f" after {entry.tries} tries" if entry.tries > 1 else ""
             what = _ended("completed", entry.failure)

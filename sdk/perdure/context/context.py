@@ -36,6 +36,7 @@ from perdure.context.surroundings import Surroundings
 from perdure.context.wait_until import wait_until
 from perdure.options import RetryPolicy
 from perdure_runtime.core.errors import InvalidArgumentError
+from perdure_runtime.core.limits import check_name
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -367,6 +368,28 @@ class DurableContext:
         around = self.surroundings
         payload = around.serializers.encode(value, what="emitted value")
         around.body.emit(payload, reuse=around.options.reuse_on_retry)
+
+    def patched(self, id: str) -> bool:
+        """Whether to run the code that `id` stands for: False only in the replay of an attempt that
+        was recorded before that code was there (semantics, section 4).
+
+        The first answer counts for the whole attempt and is recorded. When no execution runs the
+        old code any more, put `deprecate_patch` in its place.
+
+        Raises:
+            InvalidArgumentError: the id is empty or longer than 255 characters.
+        """
+        return self.surroundings.body.patched(check_name("patch", id))
+
+    def deprecate_patch(self, id: str) -> None:
+        """The old code is gone; what was recorded with the patch still replays.
+
+        When no execution that began before this is left, it can be removed.
+
+        Raises:
+            InvalidArgumentError: the id is empty or longer than 255 characters.
+        """
+        self.surroundings.body.patched(check_name("patch", id), deprecated=True)
 
     # --- facts ---------------------------------------------------------------------------------
 

@@ -14,21 +14,24 @@ from msgspec import Struct
 from perdure_runtime.core.entries.attempt import AttemptEnded, AttemptStarted, AttemptTimedOut
 from perdure_runtime.core.entries.branch import BranchCompleted
 from perdure_runtime.core.entries.call import CallCompleted, CallIssued, Target
+from perdure_runtime.core.entries.compensation import Forgotten
 from perdure_runtime.core.entries.execution import (
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
     StartOptions,
 )
+from perdure_runtime.core.entries.patch import PatchDecided
 from perdure_runtime.core.entries.reuse import CommandReused
 from perdure_runtime.core.entries.signal import CancelRequested, Paused, Resumed
 from perdure_runtime.core.entries.state import StateWrite, StateWritten
-from perdure_runtime.core.entries.step import StepCompleted, StepFailed
+from perdure_runtime.core.entries.step import StepCompleted, StepFailed, StepStarted
 from perdure_runtime.core.entries.timer import TimerFired, TimerStarted
 from perdure_runtime.core.entries.value import ValueEmitted
 
 Command = (
-    StepCompleted
+    StepStarted
+    | StepCompleted
     | StepFailed
     | CallIssued
     | TimerStarted
@@ -36,6 +39,8 @@ Command = (
     | CommandReused
     | StateWritten
     | ValueEmitted
+    | Forgotten
+    | PatchDecided
 )
 """What workers append."""
 
@@ -55,6 +60,7 @@ Entry = (
 )
 
 COMMANDS: Final = (
+    StepStarted,
     StepCompleted,
     StepFailed,
     CallIssued,
@@ -63,6 +69,8 @@ COMMANDS: Final = (
     CommandReused,
     StateWritten,
     ValueEmitted,
+    Forgotten,
+    PatchDecided,
 )
 
 
@@ -94,6 +102,8 @@ __all__ = [
     "ExecutionCreated",
     "ExecutionEnded",
     "ExecutionRetried",
+    "Forgotten",
+    "PatchDecided",
     "Paused",
     "Recorded",
     "Resumed",
@@ -102,6 +112,7 @@ __all__ = [
     "StateWritten",
     "StepCompleted",
     "StepFailed",
+    "StepStarted",
     "Target",
     "TimerFired",
     "TimerStarted",

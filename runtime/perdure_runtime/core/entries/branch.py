@@ -9,7 +9,10 @@ from perdure_runtime.core.payload import Failure, Payload
 
 
 class BranchCompleted(Struct, frozen=True):
-    """A branch's body ended: exactly one of `result` and `failure` is set."""
+    """A branch's body ended: exactly one of `result` and `failure` is set.
+
+    `compensates` is the key (generation 0) of the operation that the branch undoes.
+    """
 
     path: str
     name: str
@@ -18,3 +21,4 @@ class BranchCompleted(Struct, frozen=True):
     result: Payload | None = None
     failure: Failure | None = None
     writes: tuple[StateWrite, ...] = ()
+    compensates: bytes = b""

@@ -30,7 +30,7 @@ class CallIssued(Struct, frozen=True):
 
     `retry` overrides the callee's own policy; `handler_retry` is used where the callee has none
     (plain handlers). `detached` calls outlive the caller and have no completion. `delay_ms`
-    postpones the start.
+    postpones the start. `compensates` is the key (generation 0) of what the call undoes.
     """
 
     path: str
@@ -44,6 +44,7 @@ class CallIssued(Struct, frozen=True):
     detached: bool = False
     delay_ms: int = 0
     writes: tuple[StateWrite, ...] = ()
+    compensates: bytes = b""
 
 
 class CallCompleted(Struct, frozen=True):

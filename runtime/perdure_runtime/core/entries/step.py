@@ -8,10 +8,26 @@ from perdure_runtime.core.entries.state import StateWrite
 from perdure_runtime.core.payload import Failure, Payload
 
 
+class StepStarted(Struct, frozen=True):
+    """A try of an `at_most_once` step is about to begin.
+
+    `epoch` is that of the activation that runs it, filled in by the coordinator. A step that was
+    started in another activation and has no outcome was interrupted.
+    """
+
+    path: str
+    name: str
+    digest: bytes
+    key: bytes
+    epoch: int = 0
+    writes: tuple[StateWrite, ...] = ()
+
+
 class StepCompleted(Struct, frozen=True):
     """A step has its final result: exactly one of `result` and `failure` is set.
 
-    `tries` counts body starts that were reported, this one included.
+    `tries` counts body starts that were reported, this one included. `compensates` is the key
+    (generation 0) of the operation that it undoes when it succeeds.
     """
 
     path: str
@@ -22,6 +38,7 @@ class StepCompleted(Struct, frozen=True):
     failure: Failure | None = None
     tries: int = 1
     writes: tuple[StateWrite, ...] = ()
+    compensates: bytes = b""
 
 
 class StepFailed(Struct, frozen=True):

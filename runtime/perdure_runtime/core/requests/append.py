@@ -18,6 +18,7 @@ from perdure_runtime.core.entries import (
     CommandReused,
     StepCompleted,
     StepFailed,
+    StepStarted,
     TimerStarted,
     ValueEmitted,
 )
@@ -60,6 +61,8 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
                 wake_index = execution.length + offset
                 decision.entries.append(command)
             else:
+                if isinstance(command, StepStarted):
+                    wake_index = execution.length + offset
                 decision.entries.append(accept(execution, decision, command, now_ms, draw))
         decision.effects.insert(0, Acknowledge(len(commands)))
     if request.progress is not None:
@@ -110,6 +113,8 @@ def accept(
                 delay_ms = int(delay_ms * (1 + JITTER * draw))
             command = msgspec.structs.replace(command, due_ms=due_after(now_ms, delay_ms))
             decision.effects.append(SetTimer(TimerKind.TIMER, command.path, command.due_ms))
+        case StepStarted():
+            command = msgspec.structs.replace(command, epoch=execution.epoch)
         case CallIssued():
             _check_child(execution, command)
             address = ParentLink(

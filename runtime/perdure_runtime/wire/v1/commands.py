@@ -10,9 +10,12 @@ from perdure_runtime.core.entries import (
     BranchCompleted,
     CallIssued,
     CommandReused,
+    Forgotten,
+    PatchDecided,
     StateWritten,
     StepCompleted,
     StepFailed,
+    StepStarted,
     TimerStarted,
     ValueEmitted,
 )
@@ -29,6 +32,28 @@ from perdure_runtime.wire.v1.payload import (
 )
 
 
+def fill_step_started(message: journal_pb2.StepStarted, entry: StepStarted) -> None:
+    """Write a `StepStarted`."""
+    message.path = entry.path
+    message.name = entry.name
+    message.digest = entry.digest
+    message.key = entry.key
+    message.epoch = entry.epoch
+    fill_writes(message.writes, entry.writes)
+
+
+def read_step_started(message: journal_pb2.StepStarted) -> StepStarted:
+    """The `StepStarted` in `message`."""
+    return StepStarted(
+        message.path,
+        message.name,
+        message.digest,
+        message.key,
+        message.epoch,
+        read_writes(message.writes),
+    )
+
+
 def fill_step_completed(message: journal_pb2.StepCompleted, entry: StepCompleted) -> None:
     """Write a `StepCompleted`; one try, the usual case, takes no bytes."""
     message.path = entry.path
@@ -40,6 +65,8 @@ def fill_step_completed(message: journal_pb2.StepCompleted, entry: StepCompleted
         message.tries = entry.tries
     if entry.writes:
         fill_writes(message.writes, entry.writes)
+    if entry.compensates:
+        message.compensates = entry.compensates
 
 
 def read_step_completed(message: journal_pb2.StepCompleted) -> StepCompleted:
@@ -54,6 +81,7 @@ def read_step_completed(message: journal_pb2.StepCompleted) -> StepCompleted:
         failure,
         message.tries or 1,
         read_writes(message.writes),
+        message.compensates,
     )
 
 
@@ -101,6 +129,8 @@ def fill_call_issued(message: journal_pb2.CallIssued, entry: CallIssued) -> None
     if entry.delay_ms:
         message.delay_ms = entry.delay_ms
     fill_writes(message.writes, entry.writes)
+    if entry.compensates:
+        message.compensates = entry.compensates
 
 
 def read_call_issued(message: journal_pb2.CallIssued) -> CallIssued:
@@ -118,6 +148,7 @@ def read_call_issued(message: journal_pb2.CallIssued) -> CallIssued:
         detached=message.detached,
         delay_ms=message.delay_ms,
         writes=read_writes(message.writes),
+        compensates=message.compensates,
     )
 
 
@@ -142,6 +173,8 @@ def fill_branch_completed(message: journal_pb2.BranchCompleted, entry: BranchCom
     message.key = entry.key
     fill_outcome(message, entry.result, entry.failure)
     fill_writes(message.writes, entry.writes)
+    if entry.compensates:
+        message.compensates = entry.compensates
 
 
 def read_branch_completed(message: journal_pb2.BranchCompleted) -> BranchCompleted:
@@ -155,6 +188,7 @@ def read_branch_completed(message: journal_pb2.BranchCompleted) -> BranchComplet
         result,
         failure,
         read_writes(message.writes),
+        message.compensates,
     )
 
 
@@ -205,3 +239,28 @@ def read_value_emitted(message: journal_pb2.ValueEmitted) -> ValueEmitted:
     return ValueEmitted(
         message.path, read_payload(message.value), message.key, read_writes(message.writes)
     )
+
+
+def fill_patch_decided(message: journal_pb2.PatchDecided, entry: PatchDecided) -> None:
+    """Write a `PatchDecided`."""
+    message.id = entry.id
+    message.deprecated = entry.deprecated
+    fill_writes(message.writes, entry.writes)
+
+
+def read_patch_decided(message: journal_pb2.PatchDecided) -> PatchDecided:
+    """The `PatchDecided` in `message`."""
+    return PatchDecided(message.id, message.deprecated, read_writes(message.writes))
+
+
+def fill_forgotten(message: journal_pb2.Forgotten, entry: Forgotten) -> None:
+    """Write a `Forgotten`."""
+    message.path = entry.path
+    message.name = entry.name
+    message.key = entry.key
+    fill_writes(message.writes, entry.writes)
+
+
+def read_forgotten(message: journal_pb2.Forgotten) -> Forgotten:
+    """The `Forgotten` in `message`."""
+    return Forgotten(message.path, message.name, message.key, read_writes(message.writes))

@@ -68,6 +68,7 @@ def fill_activate(message: worker_pb2.Activate, activate: Activate) -> None:
     message.kind = activate.kind
     fill_journal(message.entries, activate.entries)
     message.more = activate.more
+    message.patches.extend(activate.patches)
 
 
 def read_activate(message: worker_pb2.Activate) -> Activate:
@@ -81,6 +82,7 @@ def read_activate(message: worker_pb2.Activate) -> Activate:
         message.kind,
         read_journal(message.entries),
         message.more,
+        tuple(message.patches),
     )
 
 

@@ -58,6 +58,19 @@ ENTRIES: Final = KindTable(
             commands.read_state_written,
         ),
         Kind(
+            "step_started",
+            core.StepStarted,
+            commands.fill_step_started,
+            commands.read_step_started,
+        ),
+        Kind(
+            "patch_decided",
+            core.PatchDecided,
+            commands.fill_patch_decided,
+            commands.read_patch_decided,
+        ),
+        Kind("forgotten", core.Forgotten, commands.fill_forgotten, commands.read_forgotten),
+        Kind(
             "value_emitted",
             core.ValueEmitted,
             commands.fill_value_emitted,
