@@ -13,6 +13,8 @@ from perdure_runtime.core.entries import (
     CallCompleted,
     ExecutionCreated,
     Recorded,
+    StateWrite,
+    StateWritten,
     StepCompleted,
 )
 from perdure_runtime.core.ids import ExecutionKey
@@ -241,6 +243,17 @@ async def test_news_that_die_with_a_worker_reach_the_next(database: Reopened) ->
         again = await second.activation()
         assert again.key == ExecutionKey("default", "a")
         assert isinstance(again.entries[-1].entry, CallCompleted)
+
+
+async def test_readers_of_the_state_do_not_see_what_the_engine_keeps_in_it() -> None:
+    async with running(MemoryStore()) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        await engine.start(request())
+        activation = await worker.activation()
+        writes = (StateWrite("mine", Payload(b"1")), StateWrite("\0its own", Payload(b"2")))
+        worker.say(Append(activation.epoch, 0, 1, (StateWritten(writes),)))
+        await worker.hear(Entries)
+        assert await engine.read_state("default", "a") == {"mine": Payload(b"1")}
 
 
 async def test_a_finish_before_a_pause_and_one_after_it() -> None:

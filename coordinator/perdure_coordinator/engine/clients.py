@@ -45,6 +45,7 @@ from perdure_runtime.core.limits import (
     check_name,
     check_payload_bytes,
 )
+from perdure_runtime.core.lookup import HIDDEN, apply_write
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.requests.wake import outcome_of
 from perdure_runtime.core.trace import check_trace
@@ -264,15 +265,12 @@ class Clients:
                 del self._shard.followers[key]
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
-        """`ctx.state` as it is on disk."""
+        """`ctx.state` as it is on disk, without what the engine keeps there."""
         state: dict[str, Payload] = {}
         async for recorded in self.history(namespace, id):
             for write in getattr(recorded.entry, "writes", ()):
-                if write.value is None:
-                    state.pop(write.key, None)
-                else:
-                    state[write.key] = write.value
-        return state
+                apply_write(state, write)
+        return {key: value for key, value in state.items() if not key.startswith(HIDDEN)}
 
     async def read_object_state(self, namespace: str, class_name: str, key: str) -> Payload:
         """The last committed state of a durable object (semantics, section 6).
