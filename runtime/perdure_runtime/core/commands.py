@@ -148,6 +148,12 @@ class Commands:
             self._hints[issued.path] = issued
         self._release(issued)
 
+    def ask_cancel(self, issued: Issued) -> None:
+        """Have the callee of a call cancelled, and go on waiting for its outcome."""
+        if issued.kind == CALL and not (issued.abandoned or issued.done or issued.reused):
+            issued.cancel_asked = True
+            self._hints[issued.path] = issued
+
     def forget(self, path: str, forgotten: Issued) -> Issued:
         """The next attempt issues this operation anew, under another key (compensation)."""
         original = forgotten.key_of_generation(0)
@@ -291,6 +297,8 @@ class Commands:
             return Forgotten(path, name, digest)
         if issued.kind == EMIT:
             return ValueEmitted(path, issued.request, issued.key)
+        if issued.cancel_asked:  # before it was sent: what hints told of it was lost
+            self._hints[path] = issued
         call: CallRequest = issued.request
         return CallIssued(
             path,
@@ -319,7 +327,7 @@ class Commands:
         self._hints.update(
             (path, issued)
             for path, issued in self.open.items()
-            if issued.abandoned and path not in self.running
+            if (issued.abandoned and path not in self.running) or issued.cancel_asked
         )
 
     def abandon_all(self) -> list[Issued]:

@@ -41,6 +41,14 @@ class NonRetryableError(ApplicationError):
     """An application error that no policy retries (semantics, section 3)."""
 
 
+class CompensationError(NonRetryableError):
+    """Compensations of a saga failed: what they were to undo may still be in effect.
+
+    Not retried: somebody has to look. `details` lists the failed ones; `__cause__` is why the saga
+    had to be undone.
+    """
+
+
 class RecordedError(PerdureError):
     """A failure that came out of the journal: base of `StepError` and `CallError`."""
 

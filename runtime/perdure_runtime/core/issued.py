@@ -46,6 +46,7 @@ class Issued:
         kind: `step`, `call`, `send` (a detached call), `branch`, `timer`, `emit` or `forget`.
         digest: of the input; b"" when the encoding has none.
         occurrence: its number among the commands of the scope with this kind, name and digest.
+        cancel_asked: its callee is to be cancelled, and its outcome is still awaited.
         compensates: key (generation 0) of the operation that it undoes, b"" for most.
         interrupted: a step that runs at most once and has begun elsewhere, with no outcome.
         start_recorded: a step that runs at most once and may begin here.
@@ -61,6 +62,7 @@ class Issued:
         "abandoned",
         "attempt",
         "backing_off",
+        "cancel_asked",
         "child_id",
         "compensates",
         "digest",
@@ -108,6 +110,7 @@ class Issued:
         self.child_id = ""
         self.tries = 0
         self.compensates = b""
+        self.cancel_asked = False
         self.outcome: Payload | Failure | None = None
         self.waiter: Any = None
         self.where: tuple[CodeType, int] | None = None

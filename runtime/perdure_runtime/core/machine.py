@@ -412,18 +412,23 @@ class ReplayMachine:
         idle = not busy
         if not (commands or writes or hints or progress or idle or outbox.is_repeating):
             return None
-        calls, timers = self._known(hints) if hints else ((), ())
+        calls, timers = self._known(hints, commands) if hints else ((), ())
         return outbox.append(commands, writes, self.cursor - 1, calls, timers, idle, progress)
 
     def _take_commands(self) -> list[Command]:
         return [*self.patches.take(), *self.commands.take()]
 
-    def _known(self, hints: list[Issued]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Paths of the calls and of the timers among these that the coordinator knows."""
+    def _known(
+        self, hints: list[Issued], commands: list[Command]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Paths of the calls and of the timers among these that the coordinator knows, or learns
+        now."""
         calls: list[str] = []
         timers: list[str] = []
+        going = {command.path for command in commands if isinstance(command, CallIssued)}
         for issued in hints:
-            if not (issued.recorded or self.outbox.has_sent(issued.path)):
+            path = issued.path
+            if not (issued.recorded or path in going or self.outbox.has_sent(path)):
                 continue
             if issued.kind == CALL:
                 calls.append(issued.path)

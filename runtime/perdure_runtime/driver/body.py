@@ -38,6 +38,7 @@ class Body:
         key_base: the idempotency key of the whole execution.
         started: the policies of the attempt.
         cancelled: whether a cancellation or the attempt's timeout was delivered.
+        cancel_requested: whether it was a cancellation.
         cancel_reason: what the one who cancelled said.
     """
 
@@ -62,6 +63,7 @@ class Body:
         self.loop = loop
         self.cancelled = False
         self.cancel_reason = ""
+        self.cancel_requested = False
         self.closed = False
         self._compensating: dict[bytes, bytes] = {}  # scope -> what is undone there
         self._machine = machine
@@ -212,6 +214,18 @@ class Body:
             EMIT, node.next_path(), self._scope(node), "", value.digest, value, reuse=reuse
         )
         self._note(issued)
+
+    def ask_cancel(self, future: CommandFuture) -> None:
+        """Have what a command runs cancelled, and go on waiting for its outcome.
+
+        The callee of a call is asked, the task of a branch is cancelled; a step goes on.
+        """
+        self._check_open()
+        if isinstance(future, BranchFuture):
+            if future.task is not None and not future.task.done():
+                future.task.cancel()
+        else:
+            self._commands.ask_cancel(future.issued)
 
     def forget(self, future: CommandFuture) -> None:
         """Make the next attempt issue this command anew, under another key (compensation)."""

@@ -289,6 +289,7 @@ class Driver:
         else:
             self._cancelled = True
         self.body.cancelled = True
+        self.body.cancel_requested = self._cancelled
         self.body.cancel_reason = "attempt timed out" if reason is None else reason
         self._cancellation = Cancellation(root)
 

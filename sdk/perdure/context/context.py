@@ -28,6 +28,7 @@ from perdure.context.log import ExecutionLogger
 from perdure.context.map import MapResult, check_map, run_map
 from perdure.context.race import check_contenders, run_race
 from perdure.context.run import StepOptions, issue_step
+from perdure.context.saga import Saga
 from perdure.context.shield import shielded
 from perdure.context.sleep import seconds_of, seconds_until, sleep
 from perdure.context.spawn import check_tasks, run_tasks
@@ -346,8 +347,32 @@ class DurableContext:
         """Sleep until an aware datetime, or until seconds since the epoch."""
         return sleep(seconds_until(when, self.time()))
 
+    def saga(self) -> Saga:
+        """Commands with compensations, for `async with ctx.saga() as saga`; see `Saga.do`.
+
+        When the block raises or is cancelled, what was done is undone in reverse, each once, and
+        the error goes on; if compensations failed, `CompensationError` takes its place.
+        """
+        return Saga(self)
+
+    def on_cancel(self, function: Callable[..., Any], /, *args: Any) -> Callable[[], None]:
+        """Call `function(*args)`, which gives an awaitable, when the execution is cancelled.
+
+        Hooks run last registered first when the body has ended, within the grace of the
+        cancellation, each as a recorded branch; not when an attempt times out.
+
+        Returns:
+            what takes the hook back.
+        """
+        return self.surroundings.cancel_hooks.add(function, args)
+
     def forget(self, handle: DurableFuture[Any]) -> None:
-        """A compensation undid this command: the next attempt issues it anew, with another key."""
+        """A compensation undoes this command: later attempts issue it anew, with another key.
+
+        For compensations written by hand, which are commands themselves and have to be forgotten
+        as well; `ctx.saga()` does both. Call it before you await the compensation: it is recorded
+        together with it then, and no crash comes between.
+        """
         self.surroundings.body.forget(handle.command)
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:

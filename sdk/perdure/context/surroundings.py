@@ -5,9 +5,10 @@ The contexts of an execution and of its branches each hold one; it issues nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from perdure.context.on_cancel import CancelHooks
 from perdure.options import Options
 from perdure_runtime.serde import Serializers
 
@@ -23,9 +24,11 @@ class Surroundings:
         body: issues commands.
         options: of the definition whose code runs.
         spawn_limit: how many branches one spawn runs at a time, None for all.
+        cancel_hooks: run when the execution is cancelled.
     """
 
     body: Body
     options: Options
     serializers: Serializers
     spawn_limit: int | None = None
+    cancel_hooks: CancelHooks = field(default_factory=CancelHooks)

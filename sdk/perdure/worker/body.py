@@ -5,8 +5,10 @@ The one place of the SDK that knows the driver's life. Bodies run in slices insi
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -141,7 +143,7 @@ class BodyActivation:
         )
         enter_body(context)
         args, kwargs = definition.signature.unbind(body.input, (context,), serializers)
-        return await definition.function(*args, **kwargs)
+        return await _to_its_end(context, definition.function(*args, **kwargs))
 
     def _encode_failure(self, error: BaseException) -> Failure:
         failure = encode_exception(error, self._host.serializers)
@@ -224,6 +226,18 @@ class BodyActivation:
                 self._host.ready(self)
 
         self._host.loop.call_soon_threadsafe(report)
+
+
+async def _to_its_end(context: DurableContext, body: Coroutine[Any, Any, Any]) -> Any:
+    """The body, and what it wanted to be done when it is cancelled."""
+    hooks = context.surroundings.cancel_hooks
+    try:
+        result = await body
+    except (Exception, asyncio.CancelledError):
+        await hooks.run(context)
+        raise
+    await hooks.run(context)
+    return result
 
 
 __all__ = ["MAX_DELIVERIES", "BodyActivation"]

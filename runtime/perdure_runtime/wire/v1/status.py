@@ -52,6 +52,7 @@ CODES: Final[dict[type[PerdureError], Code]] = {
     errors.PerdureError: Code.INTERNAL,
     errors.ApplicationError: Code.UNKNOWN,
     errors.NonRetryableError: Code.UNKNOWN,
+    errors.CompensationError: Code.UNKNOWN,
     errors.RecordedError: Code.UNKNOWN,
     errors.StepError: Code.UNKNOWN,
     errors.StepInterrupted: Code.ABORTED,
