@@ -17,6 +17,9 @@ from perdure_runtime.core.client import (
     ListRequest,
     MethodInfo,
     Outcome,
+    SendEventRequest,
+    SettlePromiseReply,
+    SettlePromiseRequest,
     StartReply,
     StartRequest,
     WorkerInfo,
@@ -26,7 +29,7 @@ from perdure_runtime.core.errors import PerdureError
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.messages import Append, CoordinatorMessage, WorkerMessage
 from perdure_runtime.core.payload import Payload
-from perdure_runtime.wire.v1 import admin, client
+from perdure_runtime.wire.v1 import admin, client, events
 from perdure_runtime.wire.v1.client_requests import HistoryRequest
 from perdure_runtime.wire.v1.entries import ENTRIES, decode_entry, encode_entry
 from perdure_runtime.wire.v1.frames import (
@@ -88,6 +91,9 @@ def test_every_coordinator_message_comes_back_from_its_frame(
         (ListReply, client.encode_list_reply, client.decode_list_reply),
         (ControlRequest, client.encode_control_request, client.decode_control_request),
         (ControlReply, client.encode_control_reply, client.decode_control_reply),
+        (SendEventRequest, client.encode_send_event, events.read_send_event_request),
+        (SettlePromiseRequest, client.encode_settle_promise, events.read_settle_request),
+        (SettlePromiseReply, client.encode_settle_reply, events.read_settle_reply),
         (HistoryRequest, client.encode_history_request, client.decode_history_request),
         (ExecutionKey, client.encode_describe_request, client.decode_describe_request),
         (ExecutionKey, client.encode_wait_request, client.decode_wait_request),

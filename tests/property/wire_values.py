@@ -28,7 +28,7 @@ NEVER_EMPTY = {
     "limit": st.integers(min_value=1, max_value=2**63 - 1),
 }
 # These record exactly one of `result` and `failure`; others may have neither.
-MUST_HAVE_OUTCOME = {"StepCompleted", "BranchCompleted", "CallCompleted"}
+MUST_HAVE_OUTCOME = {"StepCompleted", "BranchCompleted", "CallCompleted", "PromiseSettled"}
 
 
 def union_members(union: Any) -> tuple[type, ...]:

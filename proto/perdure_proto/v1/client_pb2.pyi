@@ -299,6 +299,50 @@ class ReadObjectStateReply(_message.Message):
     state: _common_pb2.Payload
     def __init__(self, state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
+class SendEventRequest(_message.Message):
+    __slots__ = ("namespace", "request_id", "event_id", "payload", "execution_id", "dedupe_id")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    DEDUPE_ID_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    request_id: str
+    event_id: str
+    payload: _common_pb2.Payload
+    execution_id: str
+    dedupe_id: str
+    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., event_id: _Optional[str] = ..., payload: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., execution_id: _Optional[str] = ..., dedupe_id: _Optional[str] = ...) -> None: ...
+
+class SendEventReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SettlePromiseRequest(_message.Message):
+    __slots__ = ("namespace", "request_id", "token", "result_json", "result", "failure", "heartbeat")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    request_id: str
+    token: str
+    result_json: bytes
+    result: _common_pb2.Payload
+    failure: _common_pb2.Failure
+    heartbeat: bool
+    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., token: _Optional[str] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., heartbeat: bool = ...) -> None: ...
+
+class SettlePromiseReply(_message.Message):
+    __slots__ = ("effect",)
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    effect: bool
+    def __init__(self, effect: bool = ...) -> None: ...
+
 class ClientFrame(_message.Message):
     __slots__ = ("requests",)
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
@@ -306,7 +350,7 @@ class ClientFrame(_message.Message):
     def __init__(self, requests: _Optional[_Iterable[_Union[ClientRequest, _Mapping]]] = ...) -> None: ...
 
 class ClientRequest(_message.Message):
-    __slots__ = ("number", "start", "wait", "describe", "list", "control", "read_state", "abandon", "read_object_state")
+    __slots__ = ("number", "start", "wait", "describe", "list", "control", "read_state", "abandon", "read_object_state", "send_event", "settle_promise")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
@@ -316,6 +360,8 @@ class ClientRequest(_message.Message):
     READ_STATE_FIELD_NUMBER: _ClassVar[int]
     ABANDON_FIELD_NUMBER: _ClassVar[int]
     READ_OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
+    SEND_EVENT_FIELD_NUMBER: _ClassVar[int]
+    SETTLE_PROMISE_FIELD_NUMBER: _ClassVar[int]
     number: int
     start: StartRequest
     wait: WaitRequest
@@ -325,7 +371,9 @@ class ClientRequest(_message.Message):
     read_state: ReadStateRequest
     abandon: Abandon
     read_object_state: ReadObjectStateRequest
-    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., describe: _Optional[_Union[DescribeRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., control: _Optional[_Union[ControlRequest, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateRequest, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateRequest, _Mapping]] = ...) -> None: ...
+    send_event: SendEventRequest
+    settle_promise: SettlePromiseRequest
+    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., describe: _Optional[_Union[DescribeRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., control: _Optional[_Union[ControlRequest, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateRequest, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateRequest, _Mapping]] = ..., send_event: _Optional[_Union[SendEventRequest, _Mapping]] = ..., settle_promise: _Optional[_Union[SettlePromiseRequest, _Mapping]] = ...) -> None: ...
 
 class Abandon(_message.Message):
     __slots__ = ()
@@ -338,7 +386,7 @@ class ClientReplyFrame(_message.Message):
     def __init__(self, replies: _Optional[_Iterable[_Union[ClientReply, _Mapping]]] = ...) -> None: ...
 
 class ClientReply(_message.Message):
-    __slots__ = ("number", "start", "outcome", "description", "list", "control", "read_state", "read_object_state", "error")
+    __slots__ = ("number", "start", "outcome", "description", "list", "control", "read_state", "read_object_state", "send_event", "settle_promise", "error")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
@@ -347,6 +395,8 @@ class ClientReply(_message.Message):
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     READ_STATE_FIELD_NUMBER: _ClassVar[int]
     READ_OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
+    SEND_EVENT_FIELD_NUMBER: _ClassVar[int]
+    SETTLE_PROMISE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     number: int
     start: StartReply
@@ -356,5 +406,7 @@ class ClientReply(_message.Message):
     control: ControlReply
     read_state: ReadStateReply
     read_object_state: ReadObjectStateReply
+    send_event: SendEventReply
+    settle_promise: SettlePromiseReply
     error: _common_pb2.ErrorDetail
-    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartReply, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., control: _Optional[_Union[ControlReply, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateReply, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateReply, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ErrorDetail, _Mapping]] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartReply, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., control: _Optional[_Union[ControlReply, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateReply, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateReply, _Mapping]] = ..., send_event: _Optional[_Union[SendEventReply, _Mapping]] = ..., settle_promise: _Optional[_Union[SettlePromiseReply, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ErrorDetail, _Mapping]] = ...) -> None: ...

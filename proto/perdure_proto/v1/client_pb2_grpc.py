@@ -79,6 +79,16 @@ class ClientServiceStub(object):
                 request_serializer=perdure_dot_v1_dot_client__pb2.ReadObjectStateRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_client__pb2.ReadObjectStateReply.FromString,
                 _registered_method=True)
+        self.SendEvent = channel.unary_unary(
+                '/perdure.v1.ClientService/SendEvent',
+                request_serializer=perdure_dot_v1_dot_client__pb2.SendEventRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_client__pb2.SendEventReply.FromString,
+                _registered_method=True)
+        self.SettlePromise = channel.unary_unary(
+                '/perdure.v1.ClientService/SettlePromise',
+                request_serializer=perdure_dot_v1_dot_client__pb2.SettlePromiseRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_client__pb2.SettlePromiseReply.FromString,
+                _registered_method=True)
         self.Session = channel.stream_stream(
                 '/perdure.v1.ClientService/Session',
                 request_serializer=perdure_dot_v1_dot_client__pb2.ClientFrame.SerializeToString,
@@ -152,6 +162,20 @@ class ClientServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendEvent(self, request, context):
+        """Puts an event into its mailbox; the answer comes when it is on disk.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettlePromise(self, request, context):
+        """Completes or fails a promise by its token, or says that whoever is to do so is alive.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Session(self, request_iterator, context):
         """All of the above but History, batched. Replies come in any order, matched by `number`.
         """
@@ -206,6 +230,16 @@ def add_ClientServiceServicer_to_server(servicer, server):
                     servicer.ReadObjectState,
                     request_deserializer=perdure_dot_v1_dot_client__pb2.ReadObjectStateRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_client__pb2.ReadObjectStateReply.SerializeToString,
+            ),
+            'SendEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendEvent,
+                    request_deserializer=perdure_dot_v1_dot_client__pb2.SendEventRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_client__pb2.SendEventReply.SerializeToString,
+            ),
+            'SettlePromise': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettlePromise,
+                    request_deserializer=perdure_dot_v1_dot_client__pb2.SettlePromiseRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_client__pb2.SettlePromiseReply.SerializeToString,
             ),
             'Session': grpc.stream_stream_rpc_method_handler(
                     servicer.Session,
@@ -456,6 +490,60 @@ class ClientService(object):
             '/perdure.v1.ClientService/ReadObjectState',
             perdure_dot_v1_dot_client__pb2.ReadObjectStateRequest.SerializeToString,
             perdure_dot_v1_dot_client__pb2.ReadObjectStateReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ClientService/SendEvent',
+            perdure_dot_v1_dot_client__pb2.SendEventRequest.SerializeToString,
+            perdure_dot_v1_dot_client__pb2.SendEventReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettlePromise(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ClientService/SettlePromise',
+            perdure_dot_v1_dot_client__pb2.SettlePromiseRequest.SerializeToString,
+            perdure_dot_v1_dot_client__pb2.SettlePromiseReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Entry(_message.Message):
-    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "step_started", "patch_decided", "forgotten", "value_emitted", "call_completed", "timer_fired", "execution_created", "execution_ended", "execution_retried", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed")
+    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "step_started", "patch_decided", "forgotten", "value_emitted", "event_awaited", "event_sent", "promise_created", "call_completed", "timer_fired", "event_received", "promise_settled", "execution_created", "execution_ended", "execution_retried", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     STEP_COMPLETED_FIELD_NUMBER: _ClassVar[int]
@@ -22,8 +22,13 @@ class Entry(_message.Message):
     PATCH_DECIDED_FIELD_NUMBER: _ClassVar[int]
     FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     VALUE_EMITTED_FIELD_NUMBER: _ClassVar[int]
+    EVENT_AWAITED_FIELD_NUMBER: _ClassVar[int]
+    EVENT_SENT_FIELD_NUMBER: _ClassVar[int]
+    PROMISE_CREATED_FIELD_NUMBER: _ClassVar[int]
     CALL_COMPLETED_FIELD_NUMBER: _ClassVar[int]
     TIMER_FIRED_FIELD_NUMBER: _ClassVar[int]
+    EVENT_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    PROMISE_SETTLED_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_CREATED_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ENDED_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_RETRIED_FIELD_NUMBER: _ClassVar[int]
@@ -46,8 +51,13 @@ class Entry(_message.Message):
     patch_decided: PatchDecided
     forgotten: Forgotten
     value_emitted: ValueEmitted
+    event_awaited: EventAwaited
+    event_sent: EventSent
+    promise_created: PromiseCreated
     call_completed: CallCompleted
     timer_fired: TimerFired
+    event_received: EventReceived
+    promise_settled: PromiseSettled
     execution_created: ExecutionCreated
     execution_ended: ExecutionEnded
     execution_retried: ExecutionRetried
@@ -57,7 +67,7 @@ class Entry(_message.Message):
     cancel_requested: CancelRequested
     paused: Paused
     resumed: Resumed
-    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., patch_decided: _Optional[_Union[PatchDecided, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
+    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., patch_decided: _Optional[_Union[PatchDecided, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., event_awaited: _Optional[_Union[EventAwaited, _Mapping]] = ..., event_sent: _Optional[_Union[EventSent, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., event_received: _Optional[_Union[EventReceived, _Mapping]] = ..., promise_settled: _Optional[_Union[PromiseSettled, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
 
 class StateWrite(_message.Message):
     __slots__ = ("key", "json", "payload")
@@ -273,8 +283,104 @@ class ValueEmitted(_message.Message):
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
     def __init__(self, path: _Optional[str] = ..., value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key: _Optional[bytes] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
 
+class EventAwaited(_message.Message):
+    __slots__ = ("path", "event_id", "key", "timeout_ms", "since_start", "due_ms", "source_index", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_START_FIELD_NUMBER: _ClassVar[int]
+    DUE_MS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    event_id: str
+    key: bytes
+    timeout_ms: int
+    since_start: bool
+    due_ms: int
+    source_index: int
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., event_id: _Optional[str] = ..., key: _Optional[bytes] = ..., timeout_ms: _Optional[int] = ..., since_start: bool = ..., due_ms: _Optional[int] = ..., source_index: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class EventReceived(_message.Message):
+    __slots__ = ("path", "attempt", "sequence", "payload")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    attempt: int
+    sequence: int
+    payload: _common_pb2.Payload
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., sequence: _Optional[int] = ..., payload: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+
+class EventSent(_message.Message):
+    __slots__ = ("path", "event_id", "payload", "key", "execution_id", "dedupe_id", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    DEDUPE_ID_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    event_id: str
+    payload: _common_pb2.Payload
+    key: bytes
+    execution_id: str
+    dedupe_id: str
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., event_id: _Optional[str] = ..., payload: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key: _Optional[bytes] = ..., execution_id: _Optional[str] = ..., dedupe_id: _Optional[str] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class PromiseCreated(_message.Message):
+    __slots__ = ("path", "name", "key", "timeout_ms", "heartbeat_timeout_ms", "due_ms", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    DUE_MS_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    name: str
+    key: bytes
+    timeout_ms: int
+    heartbeat_timeout_ms: int
+    due_ms: int
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., key: _Optional[bytes] = ..., timeout_ms: _Optional[int] = ..., heartbeat_timeout_ms: _Optional[int] = ..., due_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class PromiseSettled(_message.Message):
+    __slots__ = ("path", "attempt", "key", "result_json", "result", "failure", "timed_out")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    attempt: int
+    key: bytes
+    result_json: bytes
+    result: _common_pb2.Payload
+    failure: _common_pb2.Failure
+    timed_out: bool
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., key: _Optional[bytes] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., timed_out: bool = ...) -> None: ...
+
+class ConsumedEvents(_message.Message):
+    __slots__ = ("event_id", "after", "upto")
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    UPTO_FIELD_NUMBER: _ClassVar[int]
+    event_id: str
+    after: int
+    upto: int
+    def __init__(self, event_id: _Optional[str] = ..., after: _Optional[int] = ..., upto: _Optional[int] = ...) -> None: ...
+
 class ExecutionCreated(_message.Message):
-    __slots__ = ("target", "input", "key_base", "run", "options", "parent", "trace", "journal_version", "held")
+    __slots__ = ("target", "input", "key_base", "run", "options", "parent", "trace", "journal_version", "held", "event_sequence", "consumed")
     class TraceEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -291,6 +397,8 @@ class ExecutionCreated(_message.Message):
     TRACE_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_VERSION_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    EVENT_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    CONSUMED_FIELD_NUMBER: _ClassVar[int]
     target: _common_pb2.Target
     input: _common_pb2.Payload
     key_base: bytes
@@ -300,23 +408,27 @@ class ExecutionCreated(_message.Message):
     trace: _containers.ScalarMap[str, str]
     journal_version: int
     held: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key_base: _Optional[bytes] = ..., run: _Optional[int] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., parent: _Optional[_Union[_common_pb2.ParentLink, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ..., journal_version: _Optional[int] = ..., held: _Optional[_Iterable[str]] = ...) -> None: ...
+    event_sequence: int
+    consumed: _containers.RepeatedCompositeFieldContainer[ConsumedEvents]
+    def __init__(self, target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key_base: _Optional[bytes] = ..., run: _Optional[int] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., parent: _Optional[_Union[_common_pb2.ParentLink, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ..., journal_version: _Optional[int] = ..., held: _Optional[_Iterable[str]] = ..., event_sequence: _Optional[int] = ..., consumed: _Optional[_Iterable[_Union[ConsumedEvents, _Mapping]]] = ...) -> None: ...
 
 class ExecutionEnded(_message.Message):
-    __slots__ = ("status", "result_json", "result", "failure", "writes", "object_state")
+    __slots__ = ("status", "result_json", "result", "failure", "writes", "object_state", "unclaimed_events")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     WRITES_FIELD_NUMBER: _ClassVar[int]
     OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
+    UNCLAIMED_EVENTS_FIELD_NUMBER: _ClassVar[int]
     status: _common_pb2.Status
     result_json: bytes
     result: _common_pb2.Payload
     failure: _common_pb2.Failure
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
     object_state: _common_pb2.Payload
-    def __init__(self, status: _Optional[_Union[_common_pb2.Status, str]] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+    unclaimed_events: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, status: _Optional[_Union[_common_pb2.Status, str]] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., unclaimed_events: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ExecutionRetried(_message.Message):
     __slots__ = ("input",)
@@ -341,18 +453,20 @@ class AttemptStarted(_message.Message):
     def __init__(self, attempt: _Optional[int] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., build_id: _Optional[str] = ..., on_exhausted: _Optional[str] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class AttemptEnded(_message.Message):
-    __slots__ = ("attempt", "failure", "next_ms", "writes", "object_state")
+    __slots__ = ("attempt", "failure", "next_ms", "writes", "object_state", "unclaimed_events")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     NEXT_MS_FIELD_NUMBER: _ClassVar[int]
     WRITES_FIELD_NUMBER: _ClassVar[int]
     OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
+    UNCLAIMED_EVENTS_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     failure: _common_pb2.Failure
     next_ms: int
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
     object_state: _common_pb2.Payload
-    def __init__(self, attempt: _Optional[int] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., next_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+    unclaimed_events: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, attempt: _Optional[int] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., next_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., unclaimed_events: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class AttemptTimedOut(_message.Message):
     __slots__ = ("attempt",)

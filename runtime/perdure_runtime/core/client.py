@@ -141,6 +141,41 @@ class ControlReply(Struct, frozen=True):
     results: tuple[ControlResult, ...]
 
 
+class SendEventRequest(Struct, frozen=True):
+    """Put an event into its mailbox. `execution_id` addresses one execution, "" all that wait."""
+
+    namespace: str
+    request_id: str
+    event_id: str
+    payload: Payload
+    execution_id: str = ""
+    dedupe_id: str = ""
+
+
+class SendEventReply(Struct, frozen=True):
+    """The event is on disk, now or from an earlier request of the same dedupe id."""
+
+
+class SettlePromiseRequest(Struct, frozen=True):
+    """Complete or fail a promise; neither result nor failure is the result null.
+
+    With `heartbeat` it settles nothing: the time without a heartbeat begins anew.
+    """
+
+    namespace: str
+    request_id: str
+    token: str
+    result: Payload | None = None
+    failure: Failure | None = None
+    heartbeat: bool = False
+
+
+class SettlePromiseReply(Struct, frozen=True):
+    """`effect` is False when the promise had been settled, or its execution has ended."""
+
+    effect: bool
+
+
 class MethodInfo(Struct, frozen=True):
     """A registered method and how many live workers offer it."""
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from perdure_runtime.core.arrivals import Arrivals, Wait
 from perdure_runtime.core.entries import (
     BranchCompleted,
     CallIssued,
     Command,
     CommandReused,
+    EventAwaited,
+    EventSent,
     Forgotten,
+    PromiseCreated,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -26,19 +30,25 @@ from perdure_runtime.core.issued import (
     BRANCH,
     CALL,
     EMIT,
+    EVENT,
+    EVENT_SEND,
     FORGET,
+    LEAVING,
+    PROMISE,
     SEND,
     STEP,
     TIMER,
     CallRequest,
+    EventRequest,
     Issued,
+    PromiseRequest,
 )
 from perdure_runtime.core.lookup import Earlier, Success
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.slots import Slots
 
-_ALONE: Final = (SEND, EMIT, FORGET)
-"""Commands without a completion: they are recorded although nobody waits."""
+_UNLIMITED: Final = (*LEAVING, EVENT, PROMISE)
+_SILENT: Final = (TIMER, PROMISE)
 
 
 class Commands:
@@ -52,6 +62,8 @@ class Commands:
         starts: steps to start, since the caller last emptied it.
         stops: running steps nobody waits for any more, likewise.
         starting: by path, steps whose start is on its way into the journal.
+        gated: whether a ready step waits for the record of a promise.
+        arrivals: the events that no wait has got yet.
     """
 
     def __init__(self, key: ExecutionKey, run: int, attempt: int, limit: int | None) -> None:
@@ -68,6 +80,9 @@ class Commands:
         self.successes: dict[bytes, Success] = {}
         self._begun: frozenset[bytes] = frozenset()
         self._generations: dict[bytes, int] = {}
+        self.gated = False
+        self.arrivals = Arrivals()
+        self._promises: set[str] = set()  # paths of those that are not recorded
         self._hints: dict[str, Issued] = {}
         self._slots = Slots(limit)
         self._occurrences: dict[tuple[bytes, str, str, bytes], int] = {}
@@ -77,6 +92,7 @@ class Commands:
         self.successes = earlier.successes
         self._generations = dict(earlier.generations)
         self._begun = frozenset(earlier.begun)
+        self.arrivals = earlier.arrivals
 
     # --- by the body --------------------------------------------------------------------
 
@@ -118,7 +134,11 @@ class Commands:
         if kind in (CALL, SEND):
             call: CallRequest = request
             issued.child_id = call.child_id or child_id(self._key, self._run, self._attempt, path)
-        if kind in (SEND, EMIT) or (kind in (STEP, CALL) and self._slots.acquire(issued)):
+        if kind == EVENT:
+            self.arrivals.take_for(issued)
+        elif kind == PROMISE:
+            self._promises.add(path)
+        if kind in _UNLIMITED or (kind in (STEP, CALL) and self._slots.acquire(issued)):
             self.make_ready(issued)
         return issued
 
@@ -141,6 +161,9 @@ class Commands:
         if issued.abandoned or issued.done:
             return
         issued.abandoned = True
+        self._promises.discard(issued.path)
+        if issued.kind == EVENT and (issued.source_index or issued.reused):
+            return  # it is recorded all the same: then the event goes on to the next wait
         self.ready.pop(issued.path, None)
         if issued.path in self.running:
             self.stops.append(issued)
@@ -167,6 +190,7 @@ class Commands:
         """A recorded entry stands for this command: it is not to be started or sent here."""
         issued.recorded = True
         self.ready.pop(issued.path, None)
+        self._promises.discard(issued.path)
         if issued.path in self.running:  # another worker was faster, before a reconnect
             del self.running[issued.path]
             self.stops.append(issued)
@@ -189,6 +213,12 @@ class Commands:
         issued.start_recorded = here
         issued.interrupted = not here
         self.ready[issued.path] = issued
+
+    def offer(self, index: int) -> None:
+        """An event has lost its wait: the next one takes it, by an entry of its own."""
+        wait = self.arrivals.offer(index, self.open.values())
+        if wait is not None:
+            self.ready[wait.path] = wait
 
     def try_failed(self, issued: Issued, tries: int) -> None:
         """A failed try of a step is recorded: its back-off runs."""
@@ -256,6 +286,7 @@ class Commands:
     def take(self) -> list[Command]:
         """Start the ready steps, and return all entries that are to be recorded."""
         commands: list[Command] = []
+        self.gated = False
         if self.ready:
             ready, self.ready = self.ready, {}
             for issued in ready.values():
@@ -269,7 +300,11 @@ class Commands:
         return commands
 
     def _start(self, issued: Issued, commands: list[Command]) -> None:
-        if issued.interrupted:
+        if self._promises:
+            # A step may hand out a token: the promise has to be on disk before.
+            self.ready[issued.path] = issued
+            self.gated = True
+        elif issued.interrupted:
             self._report(issued, None, _interrupted(issued))
         elif issued.single_start and not issued.start_recorded:
             self.starting[issued.path] = issued
@@ -297,6 +332,8 @@ class Commands:
             return Forgotten(path, name, digest)
         if issued.kind == EMIT:
             return ValueEmitted(path, issued.request, issued.key)
+        if issued.kind in (EVENT, EVENT_SEND, PROMISE):
+            return _event_command(issued)
         if issued.cancel_asked:  # before it was sent: what hints told of it was lost
             self._hints[path] = issued
         call: CallRequest = issued.request
@@ -330,13 +367,24 @@ class Commands:
             if (issued.abandoned and path not in self.running) or issued.cancel_asked
         )
 
+    @property
+    def due(self) -> bool:
+        """Whether an acknowledgement that is on its way lets the body or a step go on."""
+        return self.gated or self.arrivals.due(self.open.values())
+
+    @property
+    def unclaimed(self) -> tuple[int, ...]:
+        """Indexes of the events that no wait has got."""
+        return self.arrivals.unclaimed(self.open.values())
+
     def abandon_all(self) -> list[Issued]:
-        """The body ended: abandon all but what needs no waiting; return the calls, steps and
-        branches among them that the body had not abandoned itself."""
-        left = [issued for issued in self.open.values() if issued.kind not in _ALONE]
-        awaited = [issued for issued in left if not issued.abandoned and issued.kind != TIMER]
+        """The body ended: abandon all but what only leaves it; return the calls, steps and branches
+        among them that the body had not abandoned itself."""
+        left = [issued for issued in self.open.values() if issued.kind not in LEAVING]
+        awaited = [issued for issued in left if not issued.abandoned and issued.kind not in _SILENT]
         for issued in left:
             self.abandon(issued)
+            self.ready.pop(issued.path, None)
         return awaited
 
     def drop_all(self) -> None:
@@ -346,6 +394,26 @@ class Commands:
         self.starting.clear()
         self.reports.clear()
         self._hints.clear()
+
+
+def _event_command(issued: Issued) -> Command:
+    path, key, request = issued.path, issued.key, issued.request
+    if isinstance(request, Wait):
+        source = issued.source_index
+        return EventAwaited(
+            path,
+            request.event_id,
+            key,
+            request.timeout_ms,
+            request.since_start,
+            source_index=source,
+        )
+    if isinstance(request, EventRequest):
+        return EventSent(
+            path, request.event_id, request.payload, key, request.execution_id, request.dedupe_id
+        )
+    promise: PromiseRequest = request
+    return PromiseCreated(path, issued.name, key, promise.timeout_ms, promise.heartbeat_timeout_ms)
 
 
 def _interrupted(issued: Issued) -> Failure:

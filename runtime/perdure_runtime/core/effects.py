@@ -91,6 +91,28 @@ class SaveObject(Struct, frozen=True):
     state: Payload
 
 
+class Subscribe(Struct, frozen=True):
+    """What the execution awaits of this event id has changed."""
+
+    event_id: str
+
+
+class LookForEvents(Struct, frozen=True):
+    """See whether the mailbox has something for a wait; `expired` is the path of one that ends."""
+
+    event_id: str
+    expired: str = ""
+
+
+class StoreEvent(Struct, frozen=True):
+    """Put an event into a mailbox."""
+
+    event_id: str
+    payload: Payload
+    execution_id: str
+    dedupe_id: str
+
+
 class Ended(Struct, frozen=True):
     """The execution has its outcome; wake those who wait for it."""
 
@@ -107,6 +129,9 @@ Effect = (
     | EndLease
     | Enqueue
     | SaveObject
+    | Subscribe
+    | LookForEvents
+    | StoreEvent
     | Ended
 )
 

@@ -24,12 +24,17 @@ from perdure_runtime.core.entries import (
     CancelRequested,
     CommandReused,
     Entry,
+    EventAwaited,
+    EventReceived,
+    EventSent,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
     Forgotten,
     PatchDecided,
     Paused,
+    PromiseCreated,
+    PromiseSettled,
     Recorded,
     Resumed,
     StateWritten,
@@ -39,6 +44,13 @@ from perdure_runtime.core.entries import (
     TimerFired,
     TimerStarted,
     ValueEmitted,
+)
+from perdure_runtime.core.events import (
+    Intervals,
+    OpenPromise,
+    OpenWait,
+    consume,
+    intervals_of,
 )
 from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
 from perdure_runtime.core.rows import ExecutionRow
@@ -74,6 +86,11 @@ class Execution(Struct):
     patches: tuple[str, ...] = ()  # decided in that attempt
     calls: dict[tuple[int, str], OpenCall] = {}  # (attempt, path)
     timers: dict[str, int] = {}  # path -> due_ms
+    waits: dict[str, OpenWait] = {}  # by path, of the open attempt, in the order of commands
+    received: dict[int, int] = {}  # index of each received event -> its sequence
+    consumed: dict[str, Intervals] = {}  # by event id
+    promises: dict[bytes, OpenPromise] = {}  # by key; they outlive an attempt
+    settled: dict[bytes, PromiseSettled | None] = {}  # the entry: since the attempt started
     cancel: CancelRequested | None = None
     cancel_index: int = -1
     timed_out_index: int = -1  # of the open attempt
@@ -81,6 +98,8 @@ class Execution(Struct):
     # The lease; gone after a restart.
     epoch: int = 0
     session_id: str = ""
+    # Only known while in memory: when each promise (by path) is due after its last heartbeat.
+    heartbeats: dict[str, int] = {}
 
     @property
     def key(self) -> ExecutionKey:
@@ -91,6 +110,11 @@ class Execution(Struct):
     def attempt_open(self) -> bool:
         """Whether an attempt has started and not ended: a worker would replay it."""
         return self.started is not None
+
+    def bound(self, wait: OpenWait) -> int:
+        """A wait takes only events with a higher sequence."""
+        assert self.created is not None
+        return self.created.event_sequence if wait.since_start else 0
 
 
 def evolve(execution: Execution, recorded: Recorded) -> None:
@@ -113,6 +137,7 @@ def _created(execution: Execution, recorded: Recorded) -> None:
     execution.created = recorded.entry
     if recorded.entry.trace:
         execution.has_spans = is_sampled(recorded.entry.trace)
+    execution.consumed = intervals_of(recorded.entry.consumed)
 
 
 def _attempt_started(execution: Execution, recorded: Recorded) -> None:
@@ -124,11 +149,13 @@ def _attempt_started(execution: Execution, recorded: Recorded) -> None:
     execution.commands = 0
     execution.patches = ()
     execution.wake_index = recorded.index
+    execution.settled = dict.fromkeys(execution.settled)  # what came before, the lookup knows
 
 
 def _attempt_ended(execution: Execution, recorded: Recorded) -> None:
     execution.started = None
     execution.timers.clear()
+    execution.waits.clear()
     execution.timed_out_index = -1
 
 
@@ -143,6 +170,7 @@ def _execution_ended(execution: Execution, recorded: Recorded) -> None:
     execution.timed_out_index = -1
     execution.ended = recorded.entry
     execution.end_index = recorded.index
+    execution.waits.clear()
     execution.timers.clear()  # open calls stay: a retry waits until they are terminal
 
 
@@ -154,6 +182,7 @@ def _execution_retried(execution: Execution, recorded: Recorded) -> None:
     execution.retries_from = execution.attempt
     execution.timed_out_index = -1
     execution.timers.clear()
+    execution.waits.clear()
 
 
 def _command(execution: Execution, recorded: Recorded) -> None:
@@ -196,6 +225,58 @@ def _timer_started(execution: Execution, recorded: Recorded) -> None:
 def _timer_fired(execution: Execution, recorded: Recorded) -> None:
     assert isinstance(recorded.entry, TimerFired)
     execution.timers.pop(recorded.entry.path, None)
+    execution.waits.pop(recorded.entry.path, None)
+    execution.wake_index = recorded.index
+
+
+def _event_awaited(execution: Execution, recorded: Recorded) -> None:
+    entry = recorded.entry
+    assert isinstance(entry, EventAwaited)
+    execution.commands += 1
+    if entry.source_index:
+        execution.waits.pop(entry.path, None)
+        execution.timers.pop(entry.path, None)
+        execution.wake_index = recorded.index
+        return
+    execution.waits[entry.path] = OpenWait(entry.event_id, entry.since_start)
+    if entry.timeout_ms is not None:
+        execution.timers[entry.path] = entry.due_ms
+
+
+def _event_received(execution: Execution, recorded: Recorded) -> None:
+    entry = recorded.entry
+    assert isinstance(entry, EventReceived)
+    wait = execution.waits.pop(entry.path, None)
+    execution.timers.pop(entry.path, None)
+    if entry.payload is None or wait is None:
+        return
+    execution.wake_index = recorded.index
+    execution.received[recorded.index] = entry.sequence
+    intervals = execution.consumed.get(wait.event_id, ())
+    bound = execution.bound(wait)
+    execution.consumed[wait.event_id] = consume(intervals, bound, entry.sequence)
+
+
+def _promise_created(execution: Execution, recorded: Recorded) -> None:
+    entry = recorded.entry
+    assert isinstance(entry, PromiseCreated)
+    execution.commands += 1
+    execution.settled.pop(entry.key, None)
+    execution.promises[entry.key] = OpenPromise(
+        entry.name, entry.path, execution.attempt, entry.heartbeat_timeout_ms
+    )
+    if entry.timeout_ms is not None:
+        execution.timers[entry.path] = entry.due_ms
+
+
+def _promise_settled(execution: Execution, recorded: Recorded) -> None:
+    entry = recorded.entry
+    assert isinstance(entry, PromiseSettled)
+    execution.promises.pop(entry.key, None)
+    late = execution.attempt_open and entry.attempt != execution.attempt
+    if not late:
+        execution.timers.pop(entry.path, None)
+    execution.settled[entry.key] = entry if late and not entry.timed_out else None
     execution.wake_index = recorded.index
 
 
@@ -230,6 +311,11 @@ _EVOLVE: Final[dict[type[Entry], Callable[[Execution, Recorded], None]]] = {
     Forgotten: _command,
     PatchDecided: _patch_decided,
     ValueEmitted: _command,
+    EventAwaited: _event_awaited,
+    EventReceived: _event_received,
+    EventSent: _command,
+    PromiseCreated: _promise_created,
+    PromiseSettled: _promise_settled,
     CancelRequested: _cancel_requested,
     Paused: _no_change,
     Resumed: _no_change,

@@ -125,6 +125,15 @@ def unkeyed_command_key(scope: bytes, kind: str, name: str, attempt: int, path: 
     )
 
 
+def wait_digest(since_start: bool) -> bytes:
+    """The digest of a wait for an event: all of its input that a replay compares."""
+    return _digest(KEY_BYTES, b"perdure.wait", b"start" if since_start else b"")
+
+
+PROMISE_DIGEST: Final = _digest(KEY_BYTES, b"perdure.promise")
+"""The digest of every promise: its name is all it has."""
+
+
 def next_chain(chain: bytes, data: bytes) -> bytes:
     """The hash chain over the encoded entries of one journal."""
     return blake2b(data, digest_size=CHAIN_BYTES, key=chain).digest()

@@ -23,6 +23,11 @@ BRANCH: Final = "branch"
 TIMER: Final = "timer"
 EMIT: Final = "emit"
 FORGET: Final = "forget"
+EVENT: Final = "event"
+EVENT_SEND: Final = "event send"
+PROMISE: Final = "promise"
+LEAVING: Final = (SEND, EMIT, FORGET, EVENT_SEND)
+"""What is done once it is recorded: nobody awaits more of it."""
 
 
 class CallRequest(Struct, frozen=True):
@@ -38,12 +43,38 @@ class CallRequest(Struct, frozen=True):
     child_id: str = ""
 
 
+class EventRequest(Struct, frozen=True):
+    """What a body sends: the fields of `EventSent` that it chooses."""
+
+    event_id: str
+    payload: Payload
+    execution_id: str = ""
+    dedupe_id: str = ""
+
+    def name(self) -> str:
+        """What keys hash and a replay compares."""
+        return event_send_name(self.event_id, self.execution_id)
+
+
+class PromiseRequest(Struct, frozen=True):
+    """The clocks of a promise."""
+
+    timeout_ms: int | None = None
+    heartbeat_timeout_ms: int | None = None
+
+
+def event_send_name(event_id: str, execution_id: str) -> str:
+    """The name of the command that sends an event."""
+    return f"{event_id} to {execution_id}" if execution_id else event_id
+
+
 class Issued:
     """One issued command.
 
     Attributes:
         path: its address, "lineage:ordinal".
-        kind: `step`, `call`, `send` (a detached call), `branch`, `timer`, `emit` or `forget`.
+        kind: `step`, `call`, `send` (a detached call), `branch`, `timer`, `emit`, `forget`, `event`
+            (a wait for one), `event send` or `promise`.
         digest: of the input; b"" when the encoding has none.
         occurrence: its number among the commands of the scope with this kind, name and digest.
         cancel_asked: its callee is to be cancelled, and its outcome is still awaited.
@@ -51,7 +82,8 @@ class Issued:
         interrupted: a step that runs at most once and has begun elsewhere, with no outcome.
         start_recorded: a step that runs at most once and may begin here.
         generation: how many compensations removed this operation before this attempt.
-        request: a step's spec (opaque), a call's `CallRequest`, a timer's delay in ms, a value.
+        request: a step's spec (opaque), a call's `CallRequest`, a timer's delay in ms, a value, ...
+        source_index: of a wait: the entry of the event that it takes over from a cancelled one.
         outcome: the recorded result or failure, once delivered; what a branch reported before.
         waiter: whatever the driver put here; the machine never looks at it.
         where: code object and instruction that issued it, for the mismatch diff.
@@ -81,6 +113,7 @@ class Issued:
         "reused",
         "scope",
         "single_start",
+        "source_index",
         "start_recorded",
         "tries",
         "waiter",
@@ -111,6 +144,7 @@ class Issued:
         self.tries = 0
         self.compensates = b""
         self.cancel_asked = False
+        self.source_index = 0
         self.outcome: Payload | Failure | None = None
         self.waiter: Any = None
         self.where: tuple[CodeType, int] | None = None

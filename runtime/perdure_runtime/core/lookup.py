@@ -11,32 +11,42 @@ from typing import Final
 
 from msgspec import Struct
 
+from perdure_runtime.core.arrivals import Arrivals, Arrived
 from perdure_runtime.core.entries import (
+    AttemptEnded,
     BranchCompleted,
     CallCompleted,
     CallIssued,
     CancelRequested,
     Entry,
+    EventAwaited,
+    EventReceived,
+    EventSent,
     ExecutionCreated,
+    ExecutionEnded,
     ExecutionRetried,
     Forgotten,
+    PromiseSettled,
     StateWrite,
     StepCompleted,
     StepFailed,
     StepStarted,
     ValueEmitted,
 )
-from perdure_runtime.core.payload import NULL, FailureCode, Payload
+from perdure_runtime.core.payload import NULL, Failure, FailureCode, Payload
 
 HIDDEN: Final = "\0"
 """Keys of the state that start with it are the engine's own; users never see them."""
 
 
 class Success(Struct, frozen=True):
-    """A result that may be reused: where it is recorded, and the child that made it."""
+    """A result that may be reused: where it is recorded, and the child that made it.
+
+    Only that of a promise may be a failure: whoever settled it gave it once and for all.
+    """
 
     index: int
-    result: Payload
+    result: Payload | Failure
     child_id: str = ""
 
 
@@ -57,6 +67,9 @@ class Earlier:
         self.successes: dict[bytes, Success] = {}
         self.generations: dict[bytes, int] = {}
         self.begun: set[bytes] = set()
+        self.arrivals = Arrivals()
+        self._waits: dict[tuple[int, str], EventAwaited] = {}
+        self._takers: dict[int, bytes] = {}  # of received events: the keys of their waits
         self._attempt = 0
         self._before: dict[bytes, int] = {}  # generations at the start of the attempt
         self._calls: dict[tuple[int, str], CallIssued] = {}
@@ -90,6 +103,7 @@ class Earlier:
                     self._succeeded(call.key, called, call.compensates)
             case ExecutionCreated():
                 self.created = entry
+                self.arrivals.floor = entry.event_sequence
                 self.input = entry.input
             case ExecutionRetried():
                 self.cancel = None
@@ -97,9 +111,52 @@ class Earlier:
                     self.input = entry.input
             case CancelRequested():
                 self.cancel = entry
+            case EventSent():
+                self._succeeded(entry.key, Success(index, NULL))
+            case PromiseSettled() if not entry.timed_out:
+                outcome = entry.result if entry.result is not None else entry.failure
+                assert outcome is not None
+                self._succeeded(entry.key, Success(index, outcome))
+            case EventAwaited() | EventReceived() | AttemptEnded() | ExecutionEnded():
+                self._fold_events(index, entry)
             case _:
                 pass
         self.write(getattr(entry, "writes", ()))
+
+    def _fold_events(
+        self, index: int, entry: EventAwaited | EventReceived | AttemptEnded | ExecutionEnded
+    ) -> None:
+        match entry:
+            case EventAwaited():
+                if entry.source_index:
+                    self._taken(entry.source_index, entry.key)
+                else:
+                    self._waits[self._attempt, entry.path] = entry
+            case EventReceived():
+                wait = self._waits.pop((entry.attempt, entry.path), None)
+                if wait is not None and entry.payload is not None:
+                    event = Arrived(wait.event_id, entry.sequence, entry.payload)
+                    self.arrivals.events[index] = event
+                    self._taken(index, wait.key)
+            case AttemptEnded() | ExecutionEnded():
+                for unclaimed in entry.unclaimed_events:
+                    self._lost(unclaimed)
+                    self.arrivals.loose.add(unclaimed)
+
+    def _taken(self, index: int, key: bytes) -> None:
+        """A wait got an event; if it had been another's, that one has none now."""
+        self._lost(index)
+        event = self.arrivals.events.get(index)
+        if event is not None:
+            self._takers[index] = key
+            self.arrivals.loose.discard(index)
+            self._succeeded(key, Success(index, event.payload))
+
+    def _lost(self, index: int) -> None:
+        taker = self._takers.pop(index, None)
+        success = self.successes.get(taker) if taker is not None else None
+        if taker is not None and success is not None and success.index == index:
+            del self.successes[taker]
 
     def attempt_started(self, attempt: int) -> None:
         """Note which attempt the following entries belong to."""

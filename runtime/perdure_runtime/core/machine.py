@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, Final, cast
 
+from perdure_runtime.core.arrivals import Arrived
 from perdure_runtime.core.commands import Commands
 from perdure_runtime.core.entries import (
     COMMANDS,
@@ -34,12 +35,17 @@ from perdure_runtime.core.entries import (
     Command,
     CommandReused,
     Entry,
+    EventAwaited,
+    EventReceived,
+    EventSent,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
     Forgotten,
     PatchDecided,
     Paused,
+    PromiseCreated,
+    PromiseSettled,
     Recorded,
     Resumed,
     StateWrite,
@@ -52,14 +58,28 @@ from perdure_runtime.core.entries import (
     ValueEmitted,
 )
 from perdure_runtime.core.errors import JournalMismatchError, ProtocolError
-from perdure_runtime.core.ids import ExecutionKey
-from perdure_runtime.core.issued import BRANCH, CALL, EMIT, FORGET, SEND, STEP, TIMER, Issued
+from perdure_runtime.core.ids import PROMISE_DIGEST, ExecutionKey, wait_digest
+from perdure_runtime.core.issued import (
+    BRANCH,
+    CALL,
+    EMIT,
+    EVENT,
+    EVENT_SEND,
+    FORGET,
+    LEAVING,
+    PROMISE,
+    SEND,
+    STEP,
+    TIMER,
+    Issued,
+    event_send_name,
+)
 from perdure_runtime.core.lookup import Earlier
 from perdure_runtime.core.messages import Ack, Append, Finish, Progress
-from perdure_runtime.core.mismatch import command_diff, patch_diff, write_diff
+from perdure_runtime.core.mismatch import command_diff, patch_diff, withdrawn_diff, write_diff
 from perdure_runtime.core.outbox import Outbox, Outcome
 from perdure_runtime.core.patches import Patches
-from perdure_runtime.core.payload import Failure, Payload
+from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.version import check_journal_version
 from perdure_runtime.core.writes import StateWrites
 
@@ -316,8 +336,12 @@ class ReplayMachine:
             raise ProtocolError(
                 f"entry {index} reuses entry {entry.source_index}, which holds no such result"
             )
+        if issued.kind == EVENT and issued.abandoned:
+            self.commands.complete(issued, None)
+            self.commands.offer(success.index)
+            return None
         delivered = self._done(issued, success.result)
-        return None if issued.kind in (SEND, EMIT) else delivered
+        return None if issued.kind in LEAVING else delivered
 
     def _pass_call(self, index: int, entry: CallIssued) -> None:
         kind = SEND if entry.detached else CALL
@@ -354,8 +378,59 @@ class ReplayMachine:
         issued = self._waiting(index, entry.path)
         if issued.kind == TIMER:
             return self._done(issued, None)
+        if issued.kind == EVENT:  # one that takes another's event has it from before this
+            return None if issued.source_index else self._done(issued, _no_event(issued))
         self.commands.back_off_over(issued)
         return None
+
+    def _pass_event_awaited(self, index: int, entry: EventAwaited) -> Issued | None:
+        digest = wait_digest(entry.since_start)
+        issued = self._match(index, entry, EVENT, entry.event_id, digest)
+        commands, arrivals = self.commands, self.commands.arrivals
+        source = entry.source_index
+        if not source:
+            if not issued.abandoned and arrivals.take_for(issued):
+                commands.ready[issued.path] = issued
+            return None
+        event = arrivals.events.get(source)
+        if event is None:
+            raise ProtocolError(f"entry {index} takes entry {source}, which is no event")
+        arrivals.loose.discard(source)
+        issued.source_index = source
+        if issued.abandoned:
+            commands.complete(issued, None)
+            commands.offer(source)
+            return None
+        return self._done(issued, event.payload)
+
+    def _pass_event_received(self, index: int, entry: EventReceived) -> Issued | None:
+        issued = self._waiting(index, entry.path)
+        if entry.payload is None and not issued.abandoned:
+            raise self._poison(withdrawn_diff(index, issued))
+        taken = issued.source_index > 0  # then it stays open: its own entry is on its way
+        if not taken and issued.abandoned:
+            self.commands.complete(issued, None)
+        if entry.payload is None:
+            return None
+        event = Arrived(issued.name, entry.sequence, entry.payload)
+        self.commands.arrivals.events[index] = event
+        if taken or issued.abandoned:
+            self.commands.offer(index)
+            return None
+        return self._done(issued, entry.payload)
+
+    def _pass_event_sent(self, index: int, entry: EventSent) -> None:
+        name = event_send_name(entry.event_id, entry.execution_id)
+        self._done(self._match(index, entry, EVENT_SEND, name, entry.payload.digest), None)
+
+    def _pass_promise_created(self, index: int, entry: PromiseCreated) -> None:
+        self._match(index, entry, PROMISE, entry.name, PROMISE_DIGEST)
+
+    def _pass_promise_settled(self, index: int, entry: PromiseSettled) -> Issued | None:
+        if entry.attempt != self.attempt:  # the coordinator says it again if this attempt asks
+            return None
+        outcome = entry.result if entry.result is not None else entry.failure
+        return self._done(self._waiting(index, entry.path), outcome)
 
     def _waiting(self, index: int, path: str) -> Issued:
         issued = self.commands.open.get(path)
@@ -387,7 +462,13 @@ class ReplayMachine:
         return (
             self.phase is Phase.LIVE
             and self.complete
-            and not (commands.running or commands.ready or commands.reports or self.outbox.waking)
+            and not (
+                commands.due
+                or commands.running
+                or commands.ready
+                or commands.reports
+                or self.outbox.waking
+            )
         )
 
     def flush(self) -> Append | None:
@@ -409,7 +490,7 @@ class ReplayMachine:
             self._progress_due = False
         outbox = self.outbox
         hints = self.commands.take_hints()
-        idle = not busy
+        idle = not (busy or self.commands.due)
         if not (commands or writes or hints or progress or idle or outbox.is_repeating):
             return None
         calls, timers = self._known(hints, commands) if hints else ((), ())
@@ -432,7 +513,7 @@ class ReplayMachine:
                 continue
             if issued.kind == CALL:
                 calls.append(issued.path)
-            elif issued.kind == TIMER or issued.backing_off:
+            elif issued.kind in (TIMER, EVENT, PROMISE) or issued.backing_off:
                 timers.append(issued.path)
         return tuple(calls), tuple(timers)
 
@@ -458,7 +539,9 @@ class ReplayMachine:
         if append is not None:
             messages.append(append)
         writes = self.writes.take()
-        last = self.outbox.finish(self._outcome, self._consumed, writes, self._progress)
+        last = self.outbox.finish(
+            self._outcome, self._consumed, writes, self._progress, self.commands.unclaimed
+        )
         return [*messages, last]
 
     def give_up(self, failure: Failure) -> list[Append | Finish]:
@@ -475,6 +558,17 @@ class ReplayMachine:
         self.commands.drop_all()
 
 
+def _no_event(wait: Issued) -> Failure:
+    seconds = (wait.request.timeout_ms or 0) / 1000
+    return Failure(
+        "EventTimeoutError",
+        f"no event {wait.name!r} came within {seconds:g} s",
+        FailureCode.TIMEOUT,
+        module="perdure_runtime.core.errors",
+        qualname="EventTimeoutError",
+    )
+
+
 _PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | None]]] = {
     StepStarted: ReplayMachine._pass_step_started,
     StepCompleted: ReplayMachine._pass_step_completed,
@@ -489,6 +583,11 @@ _PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | No
     Forgotten: ReplayMachine._pass_forgotten,
     PatchDecided: ReplayMachine._pass_patch,
     ValueEmitted: ReplayMachine._pass_value,
+    EventAwaited: ReplayMachine._pass_event_awaited,
+    EventReceived: ReplayMachine._pass_event_received,
+    EventSent: ReplayMachine._pass_event_sent,
+    PromiseCreated: ReplayMachine._pass_promise_created,
+    PromiseSettled: ReplayMachine._pass_promise_settled,
     CancelRequested: ReplayMachine._pass_cancel,
     AttemptTimedOut: ReplayMachine._pass_attempt_timed_out,
     AttemptStarted: ReplayMachine._pass_nothing,

@@ -100,6 +100,7 @@ class Finish(Struct, frozen=True):
     """The body ended: with `result`, or with `failure`, or (`cancelled`) by consuming a cancel.
 
     `object_state` is the new state of an exclusive method's object, None: as it was.
+    `unclaimed_events` are indexes of events that the run received and no wait of the body took.
     """
 
     epoch: int
@@ -112,6 +113,7 @@ class Finish(Struct, frozen=True):
     writes: tuple[StateWrite, ...] = ()
     progress: Progress | None = None
     object_state: Payload | None = None
+    unclaimed_events: tuple[int, ...] = ()
 
 
 class Mismatch(Struct, frozen=True):

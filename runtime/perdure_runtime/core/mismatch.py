@@ -14,8 +14,11 @@ from perdure_runtime.core.entries import (
     CallIssued,
     Command,
     CommandReused,
+    EventAwaited,
+    EventSent,
     Forgotten,
     PatchDecided,
+    PromiseCreated,
     StateWrite,
     StateWritten,
     StepCompleted,
@@ -24,7 +27,21 @@ from perdure_runtime.core.entries import (
     TimerStarted,
     ValueEmitted,
 )
-from perdure_runtime.core.issued import BRANCH, CALL, EMIT, FORGET, SEND, STEP, TIMER, Issued
+from perdure_runtime.core.ids import PROMISE_DIGEST, wait_digest
+from perdure_runtime.core.issued import (
+    BRANCH,
+    CALL,
+    EMIT,
+    EVENT,
+    EVENT_SEND,
+    FORGET,
+    PROMISE,
+    SEND,
+    STEP,
+    TIMER,
+    Issued,
+    event_send_name,
+)
 
 WAYS_OUT: Final = """\
 ways out
@@ -76,6 +93,13 @@ def command_line(entry: Command) -> tuple[str, str, str, bytes]:
             return FORGET, entry.path, entry.name, entry.key
         case PatchDecided():
             return "patch", "", entry.id, b""
+        case EventAwaited():
+            return EVENT, entry.path, entry.event_id, wait_digest(entry.since_start)
+        case EventSent():
+            name = event_send_name(entry.event_id, entry.execution_id)
+            return EVENT_SEND, entry.path, name, entry.payload.digest
+        case PromiseCreated():
+            return PROMISE, entry.path, entry.name, PROMISE_DIGEST
         case StateWritten():
             return "state write", "", ", ".join(write.key for write in entry.writes), b""
 
@@ -149,6 +173,19 @@ def patch_diff(index: int, id: str) -> str:
             "  attempted: the code has not asked for it",
             "likely cause: the code is older than what recorded this, or ctx.patched() was removed "
             "before ctx.deprecate_patch() had taken its place",
+            WAYS_OUT,
+        )
+    )
+
+
+def withdrawn_diff(index: int, wait: Issued) -> str:
+    """The diff for a wait that the recorded body had cancelled, and this one has not."""
+    return "\n".join(
+        (
+            f"journal mismatch at entry {index}, command {wait.path}",
+            f"  recorded:  the wait for event {wait.name!r} was cancelled",
+            f"  attempted: {_attempted(wait)}, and it still waits",
+            f"likely cause: {_MOVED}",
             WAYS_OUT,
         )
     )

@@ -15,6 +15,7 @@ from perdure_runtime.core.entries import (
     BranchCompleted,
     Command,
     CommandReused,
+    EventAwaited,
     PatchDecided,
     Recorded,
     StateWrite,
@@ -27,7 +28,14 @@ from perdure_runtime.core.messages import Ack, Append, Finish, Progress
 from perdure_runtime.core.payload import Failure, Payload
 
 WAKING: Final = (StepStarted, StepCompleted, BranchCompleted, CommandReused)
-"""Commands whose acknowledgement gives the body something to do."""
+"""Commands whose acknowledgement always gives the body something to do."""
+
+
+def wakes(command: Command) -> bool:
+    """Whether the acknowledgement of this command gives the body something to do."""
+    return isinstance(command, WAKING) or (
+        isinstance(command, EventAwaited) and command.source_index > 0
+    )
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -91,13 +99,13 @@ class Outbox:
         if not self._sent or isinstance(command, StateWritten):
             return False
         sent = self._sent.pop(self._name(command), None)
-        if isinstance(sent, WAKING):
+        if sent is not None and wakes(sent):
             self.waking -= 1
         return sent == command
 
     def _count(self, command: Command) -> None:
         self.recorded += 1
-        if isinstance(command, WAKING):
+        if wakes(command):
             self.waking -= 1
             self.told_idle = False
 
@@ -136,7 +144,7 @@ class Outbox:
             self._carry(commands, writes)
         for command in commands:
             self._sent[self._name(command)] = command
-            if isinstance(command, WAKING):
+            if wakes(command):
                 self.waking += 1
         idle = idle and not self.waking
         silent = not (commands or cancel_calls or cancel_timers or progress is not None)
@@ -153,6 +161,7 @@ class Outbox:
         consumed: int,
         writes: tuple[StateWrite, ...],
         progress: Progress | None,
+        unclaimed_events: tuple[int, ...],
     ) -> Finish:
         """The last message of the activation."""
         return Finish(
@@ -166,6 +175,7 @@ class Outbox:
             writes,
             progress,
             outcome.object_state,
+            unclaimed_events,
         )
 
     def _name(self, command: Command) -> str:

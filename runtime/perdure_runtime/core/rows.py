@@ -58,13 +58,14 @@ class TimerKind(StrEnum):
     START = "start"  # the start of an execution, or of an attempt after its back-off
     ATTEMPT = "attempt"  # the attempt's timeout
     EXECUTION = "execution"  # the execution's timeout
+    HEARTBEAT = "heartbeat"  # of a promise: the end of the time without one
     GRACE = "grace"  # the end of a cancellation's grace
 
 
 class Timer(Struct, frozen=True):
     """A durable timer. (`key`, `kind`, `path`) is its identity; setting it again replaces it.
 
-    `kind` is a `TimerKind`; `path` is "" for all but `timer`.
+    `kind` is a `TimerKind`; `path` is "" for all but `timer` and `heartbeat`.
     """
 
     key: ExecutionKey

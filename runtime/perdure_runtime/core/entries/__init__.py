@@ -15,6 +15,7 @@ from perdure_runtime.core.entries.attempt import AttemptEnded, AttemptStarted, A
 from perdure_runtime.core.entries.branch import BranchCompleted
 from perdure_runtime.core.entries.call import CallCompleted, CallIssued, Target
 from perdure_runtime.core.entries.compensation import Forgotten
+from perdure_runtime.core.entries.event import EventAwaited, EventReceived, EventSent
 from perdure_runtime.core.entries.execution import (
     ExecutionCreated,
     ExecutionEnded,
@@ -22,6 +23,7 @@ from perdure_runtime.core.entries.execution import (
     StartOptions,
 )
 from perdure_runtime.core.entries.patch import PatchDecided
+from perdure_runtime.core.entries.promise import PromiseCreated, PromiseSettled
 from perdure_runtime.core.entries.reuse import CommandReused
 from perdure_runtime.core.entries.signal import CancelRequested, Paused, Resumed
 from perdure_runtime.core.entries.state import StateWrite, StateWritten
@@ -41,6 +43,9 @@ Command = (
     | ValueEmitted
     | Forgotten
     | PatchDecided
+    | EventAwaited
+    | EventSent
+    | PromiseCreated
 )
 """What workers append."""
 
@@ -54,6 +59,8 @@ Entry = (
     | AttemptTimedOut
     | CallCompleted
     | TimerFired
+    | EventReceived
+    | PromiseSettled
     | CancelRequested
     | Paused
     | Resumed
@@ -71,6 +78,9 @@ COMMANDS: Final = (
     ValueEmitted,
     Forgotten,
     PatchDecided,
+    EventAwaited,
+    EventSent,
+    PromiseCreated,
 )
 
 
@@ -99,12 +109,17 @@ __all__ = [
     "Command",
     "CommandReused",
     "Entry",
+    "EventAwaited",
+    "EventReceived",
+    "EventSent",
     "ExecutionCreated",
     "ExecutionEnded",
     "ExecutionRetried",
     "Forgotten",
     "PatchDecided",
     "Paused",
+    "PromiseCreated",
+    "PromiseSettled",
     "Recorded",
     "Resumed",
     "StartOptions",

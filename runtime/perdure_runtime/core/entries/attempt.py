@@ -34,6 +34,8 @@ class AttemptEnded(Struct, frozen=True):
     """The attempt failed and another follows at `next_ms`. Holds the last writes of the attempt.
 
     `object_state` is the object's new state, None: as it was.
+    `unclaimed_events` are the indexes of the `EventReceived` whose waits had been cancelled before:
+    the next waits for these ids get them.
     """
 
     attempt: int
@@ -41,3 +43,4 @@ class AttemptEnded(Struct, frozen=True):
     next_ms: int
     writes: tuple[StateWrite, ...] = ()
     object_state: Payload | None = None
+    unclaimed_events: tuple[int, ...] = ()

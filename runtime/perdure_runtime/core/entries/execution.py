@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from perdure_runtime.core.entries.call import Target
 from perdure_runtime.core.entries.state import StateWrite
+from perdure_runtime.core.events import Consumed
 from perdure_runtime.core.ids import ParentLink
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Failure, Payload
@@ -29,6 +30,8 @@ class ExecutionCreated(Struct, frozen=True):
     """A run begins. `key_base` is what all idempotency keys of the run derive from.
 
     `held` are the objects ("Class/id") that those hold who await this run (semantics, section 6).
+    `event_sequence` is that of the last event sent before; `consumed` what an earlier run of the
+    execution, or the one it was forked from, had consumed of the mailboxes.
     """
 
     target: Target
@@ -40,12 +43,15 @@ class ExecutionCreated(Struct, frozen=True):
     trace: dict[str, str] = {}
     journal_version: int = JOURNAL_VERSION
     held: tuple[str, ...] = ()
+    event_sequence: int = 0
+    consumed: tuple[Consumed, ...] = ()
 
 
 class ExecutionEnded(Struct, frozen=True):
     """The run has its outcome: `completed` with a result, otherwise a failure.
 
     `object_state` is the new state of the object whose method ended, None: as it was.
+    `unclaimed_events`: see `AttemptEnded`.
     """
 
     status: Status
@@ -53,6 +59,7 @@ class ExecutionEnded(Struct, frozen=True):
     failure: Failure | None = None
     writes: tuple[StateWrite, ...] = ()
     object_state: Payload | None = None
+    unclaimed_events: tuple[int, ...] = ()
 
 
 class ExecutionRetried(Struct, frozen=True):

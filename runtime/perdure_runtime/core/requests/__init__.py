@@ -10,8 +10,10 @@ from perdure_runtime.core.requests.append import append
 from perdure_runtime.core.requests.call import call_completed
 from perdure_runtime.core.requests.control import cancel, pause, resume, retry
 from perdure_runtime.core.requests.create import check_attach, create
+from perdure_runtime.core.requests.event import consumed_events, deliver_events, subscription
 from perdure_runtime.core.requests.finish import finish
 from perdure_runtime.core.requests.lease import adopt, grant, lease_lost, mismatch, release
+from perdure_runtime.core.requests.promise import heartbeat, settle_promise
 from perdure_runtime.core.requests.timer import timer_due
 
 __all__ = [
@@ -20,14 +22,19 @@ __all__ = [
     "call_completed",
     "cancel",
     "check_attach",
+    "consumed_events",
     "create",
+    "deliver_events",
     "finish",
     "grant",
+    "heartbeat",
     "lease_lost",
     "mismatch",
     "pause",
     "release",
     "resume",
     "retry",
+    "settle_promise",
+    "subscription",
     "timer_due",
 ]

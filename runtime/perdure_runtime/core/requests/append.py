@@ -16,6 +16,9 @@ from perdure_runtime.core.entries import (
     CallIssued,
     Command,
     CommandReused,
+    EventAwaited,
+    EventSent,
+    PromiseCreated,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -34,6 +37,8 @@ from perdure_runtime.core.limits import (
 )
 from perdure_runtime.core.messages import Append
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.requests.event import accept_send, accept_wait, withdraw
+from perdure_runtime.core.requests.promise import accept_promise, settle_again
 from perdure_runtime.core.requests.wake import cancel_child, move
 from perdure_runtime.core.retry import JITTER
 from perdure_runtime.core.rows import TimerKind
@@ -64,6 +69,8 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
                 if isinstance(command, StepStarted):
                     wake_index = execution.length + offset
                 decision.entries.append(accept(execution, decision, command, now_ms, draw))
+                if isinstance(command, EventAwaited) and command.source_index:
+                    wake_index = execution.length + offset
         decision.effects.insert(0, Acknowledge(len(commands)))
     if request.progress is not None:
         decision.changes["progress"] = msgspec.json.encode(request.progress)
@@ -73,6 +80,8 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
         move(execution, decision, Status.SUSPENDED)
     elif not idle and status is Status.SUSPENDED:
         move(execution, decision, Status.RUNNING)
+    if execution.settled:
+        settle_again(execution, decision)
     if request.cancel_calls or request.cancel_timers:
         _follow_hints(execution, decision, request)
     return decision
@@ -115,6 +124,12 @@ def accept(
             decision.effects.append(SetTimer(TimerKind.TIMER, command.path, command.due_ms))
         case StepStarted():
             command = msgspec.structs.replace(command, epoch=execution.epoch)
+        case EventAwaited():
+            command = accept_wait(execution, decision, command, now_ms)
+        case EventSent():
+            accept_send(execution, decision, command)
+        case PromiseCreated():
+            command = accept_promise(execution, decision, command, now_ms)
         case CallIssued():
             _check_child(execution, command)
             address = ParentLink(
@@ -169,3 +184,4 @@ def _follow_hints(execution: Execution, decision: Decision, request: Append) -> 
             decision.effects.append(cancel_child(execution, attempt, path, child, reason))
     for path in request.cancel_timers:
         decision.effects.append(ClearTimer(TimerKind.TIMER, path))
+        withdraw(execution, decision, path)

@@ -16,6 +16,7 @@ from perdure_runtime.core.requests.wake import (
     PARKED,
     cancel_calls,
     check_not_cancelling,
+    drop_waits,
     end_lease,
     enqueue,
     hold_timeouts,
@@ -108,6 +109,7 @@ def retry(execution: Execution, input: Payload | None, now_ms: int) -> Decision:
     assert execution.created is not None
     decision = Decision(reply=True, entries=[ExecutionRetried(input)])
     decision.effects.append(ClearTimers(tuple(execution.timers)))
+    drop_waits(execution, decision)
     decision.changes.update(_UNPARKED, error="", ended_ms=0, held=b"")
     if input is not None:
         decision.changes["input_digest"] = input.digest

@@ -8,6 +8,7 @@ from perdure_runtime.core.effects import ClearTimer, Decision
 from perdure_runtime.core.entries import (
     AttemptEnded,
     CancelRequested,
+    Entry,
     ExecutionEnded,
     Paused,
     StateWrite,
@@ -21,6 +22,7 @@ from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.requests.wake import (
     cancel_calls,
     clear_timeout,
+    drop_waits,
     end,
     end_lease,
     hold_timeouts,
@@ -73,7 +75,22 @@ def finish(execution: Execution, request: Finish, now_ms: int, draw: float) -> D
     else:
         ended = ExecutionEnded(Status.COMPLETED, request.result, None, writes)
         end(execution, decision, ended, now_ms)
+    unclaimed = unclaimed_events(execution, request)
+    if unclaimed:
+        decision.entries = [_with_unclaimed(entry, unclaimed) for entry in decision.entries]
     return decision
+
+
+def unclaimed_events(execution: Execution, request: Finish) -> tuple[int, ...]:
+    """Indexes of the events that no wait of the body got, those on their way to it included."""
+    unseen = {index for index in execution.received if index > request.consumed}
+    return tuple(sorted(unseen.union(request.unclaimed_events)))
+
+
+def _with_unclaimed(entry: Entry, unclaimed: tuple[int, ...]) -> Entry:
+    if isinstance(entry, AttemptEnded | ExecutionEnded):
+        return msgspec.structs.replace(entry, unclaimed_events=unclaimed)
+    return entry
 
 
 def end_cancelled(
@@ -151,6 +168,7 @@ def attempt_failed(
     clear_timeout(execution, decision, TimerKind.ATTEMPT)
     clear_timeout(execution, decision, TimerKind.GRACE)
     decision.effects.extend(ClearTimer(TimerKind.TIMER, path) for path in execution.timers)
+    drop_waits(execution, decision)
     error = f"{failure.type_name}: {failure.message}"[:1000]
     due_ms = now_ms
     if again:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from perdure_runtime.core.effects import ClearTimer, Decision
+from perdure_runtime.core.effects import ClearTimer, Decision, LookForEvents
 from perdure_runtime.core.entries import AttemptTimedOut, TimerFired
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.core.limits import due_after
 from perdure_runtime.core.requests.control import cancel
 from perdure_runtime.core.requests.finish import attempt_timed_out, end_cancelled
+from perdure_runtime.core.requests.promise import promise_timed_out
 from perdure_runtime.core.requests.wake import (
     PARKED,
     clear_timeout,
@@ -29,13 +30,19 @@ def timer_due(
     kind = TimerKind(timer.kind)
     if _set_anew(execution, timer, kind, now_ms):
         return Decision()
+    wait = execution.waits.get(timer.path) if kind is TimerKind.TIMER else None
+    if wait is not None:  # an event that was there first wins: look, then decide
+        return Decision(effects=[LookForEvents(wait.event_id, timer.path)])
     decision = Decision(effects=[ClearTimer(kind, timer.path)])
     if is_end(execution.row.status):
         return decision
     match kind:
         case TimerKind.TIMER:
-            if timer.path in execution.timers:
+            timed_out = promise_timed_out(execution, decision, timer.path)
+            if not timed_out and timer.path in execution.timers:
                 news(execution, decision, TimerFired(timer.path, execution.attempt))
+        case TimerKind.HEARTBEAT:
+            promise_timed_out(execution, decision, timer.path, silent=True)
         case TimerKind.START:
             if execution.row.status is Status.SCHEDULED and not execution.calls:
                 enqueue(execution, decision)
@@ -56,6 +63,8 @@ def _set_anew(execution: Execution, timer: Timer, kind: TimerKind, now_ms: int) 
     match kind:
         case TimerKind.TIMER:
             return execution.timers.get(timer.path, 0) > now_ms
+        case TimerKind.HEARTBEAT:
+            return execution.heartbeats.get(timer.path, 0) > now_ms
         case TimerKind.START:
             return execution.row.status is Status.SCHEDULED and execution.row.due_ms > now_ms
         case _:

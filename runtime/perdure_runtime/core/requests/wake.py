@@ -18,6 +18,7 @@ from perdure_runtime.core.effects import (
     EndLease,
     Enqueue,
     SetTimer,
+    Subscribe,
 )
 from perdure_runtime.core.entries import Entry, ExecutionEnded
 from perdure_runtime.core.errors import InvalidTransitionError
@@ -106,12 +107,24 @@ def end(execution: Execution, decision: Decision, entry: ExecutionEnded, now_ms:
     error = f"{entry.failure.type_name}: {entry.failure.message}" if entry.failure else ""
     move(execution, decision, entry.status, ended_ms=now_ms, error=error[:1000], held=b"")
     decision.effects.append(ClearTimers(tuple(execution.timers)))
+    drop_waits(execution, decision)
     end_lease(execution, decision, "ended")
     created = execution.created
     if created is not None and created.parent is not None and not created.parent.detached:
         decision.effects.append(CompleteCall(created.parent, entry.result, entry.failure))
     decision.effects.append(Ended())
     cancel_calls(execution, decision, f"caller {execution.key.id} ended")
+
+
+def drop_waits(execution: Execution, decision: Decision) -> None:
+    """The attempt ends, and its waits with it; its promises can be settled until the next one."""
+    for event_id in {wait.event_id for wait in execution.waits.values()}:
+        decision.effects.append(Subscribe(event_id))
+    decision.effects.extend(
+        ClearTimer(TimerKind.HEARTBEAT, promise.path)
+        for promise in execution.promises.values()
+        if promise.heartbeat_timeout_ms is not None
+    )
 
 
 def outcome_of(execution: Execution, entry: ExecutionEnded) -> Outcome:

@@ -19,6 +19,10 @@ from perdure_runtime.core.client import (
     ListReply,
     ListRequest,
     Outcome,
+    SendEventReply,
+    SendEventRequest,
+    SettlePromiseReply,
+    SettlePromiseRequest,
     StartReply,
     StartRequest,
 )
@@ -28,6 +32,7 @@ from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.wire.v1 import client_replies as replies
 from perdure_runtime.wire.v1 import client_requests as requests
+from perdure_runtime.wire.v1 import events
 from perdure_runtime.wire.v1.client_requests import (
     Abandon,
     DescribeRequest,
@@ -69,6 +74,8 @@ ClientRequest = (
     | ReadStateRequest
     | ReadObjectStateRequest
     | Abandon
+    | SendEventRequest
+    | SettlePromiseRequest
 )
 """What a client session carries to the coordinator."""
 
@@ -80,6 +87,8 @@ ClientReply = (
     | ControlReply
     | StateValues
     | ObjectState
+    | SendEventReply
+    | SettlePromiseReply
     | PerdureError
 )
 """What it carries back; an error is an answer like the others."""
@@ -256,6 +265,26 @@ def decode_history_page(message: client_pb2.HistoryPage) -> tuple[Recorded, ...]
     return read_journal(message.entries)
 
 
+def encode_send_event(request: SendEventRequest) -> client_pb2.SendEventRequest:
+    """Request of `SendEvent`."""
+    return _made(client_pb2.SendEventRequest(), events.fill_send_event_request, request)
+
+
+def encode_send_event_reply(reply: SendEventReply) -> client_pb2.SendEventReply:
+    """Reply of `SendEvent`."""
+    return _made(client_pb2.SendEventReply(), events.fill_send_event_reply, reply)
+
+
+def encode_settle_promise(request: SettlePromiseRequest) -> client_pb2.SettlePromiseRequest:
+    """Request of `SettlePromise`."""
+    return _made(client_pb2.SettlePromiseRequest(), events.fill_settle_request, request)
+
+
+def encode_settle_reply(reply: SettlePromiseReply) -> client_pb2.SettlePromiseReply:
+    """Reply of `SettlePromise`."""
+    return _made(client_pb2.SettlePromiseReply(), events.fill_settle_reply, reply)
+
+
 def encode_control_request(request: ControlRequest) -> client_pb2.ControlRequest:
     """Request of `Control`."""
     return _made(client_pb2.ControlRequest(), requests.fill_control_request, request)
@@ -360,6 +389,18 @@ REQUESTS: Final = KindTable(
             lambda part: ReadObjectStateRequest(requests.read_object_key(part)),
         ),
         Kind("abandon", Abandon, _fill_nothing, lambda _: Abandon()),
+        Kind(
+            "send_event",
+            SendEventRequest,
+            events.fill_send_event_request,
+            events.read_send_event_request,
+        ),
+        Kind(
+            "settle_promise",
+            SettlePromiseRequest,
+            events.fill_settle_request,
+            events.read_settle_request,
+        ),
     ),
 )
 
@@ -383,6 +424,18 @@ REPLIES: Final = KindTable(
             ObjectState,
             lambda part, value: fill_payload(part.state, value.state),
             lambda part: ObjectState(read_payload(part.state)),
+        ),
+        Kind(
+            "send_event",
+            SendEventReply,
+            events.fill_send_event_reply,
+            events.read_send_event_reply,
+        ),
+        Kind(
+            "settle_promise",
+            SettlePromiseReply,
+            events.fill_settle_reply,
+            events.read_settle_reply,
         ),
         Kind("error", PerdureError, fill_error, read_error),
     ),

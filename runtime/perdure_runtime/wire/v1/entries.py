@@ -16,7 +16,7 @@ from perdure_proto.v1 import journal_pb2
 from perdure_runtime.core import entries as core
 from perdure_runtime.core.entries import Command, Entry, Recorded
 from perdure_runtime.core.errors import ProtocolError
-from perdure_runtime.wire.v1 import commands, facts
+from perdure_runtime.wire.v1 import commands, events, facts
 from perdure_runtime.wire.v1.kinds import Kind, KindTable
 
 _Entries = RepeatedCompositeFieldContainer[journal_pb2.Entry]
@@ -115,6 +115,28 @@ ENTRIES: Final = KindTable(
             core.AttemptTimedOut,
             facts.fill_attempt_timed_out,
             facts.read_attempt_timed_out,
+        ),
+        Kind(
+            "event_awaited", core.EventAwaited, events.fill_event_awaited, events.read_event_awaited
+        ),
+        Kind(
+            "event_received",
+            core.EventReceived,
+            events.fill_event_received,
+            events.read_event_received,
+        ),
+        Kind("event_sent", core.EventSent, events.fill_event_sent, events.read_event_sent),
+        Kind(
+            "promise_created",
+            core.PromiseCreated,
+            events.fill_promise_created,
+            events.read_promise_created,
+        ),
+        Kind(
+            "promise_settled",
+            core.PromiseSettled,
+            events.fill_promise_settled,
+            events.read_promise_settled,
         ),
         Kind(
             "cancel_requested",

@@ -19,6 +19,7 @@ from perdure_runtime.core.entries import (
     Resumed,
     TimerFired,
 )
+from perdure_runtime.core.events import Consumed
 from perdure_runtime.core.retry import NO_RETRY
 from perdure_runtime.wire.v1.options import (
     STATUS_NUMBERS,
@@ -84,6 +85,9 @@ def fill_execution_created(message: journal_pb2.ExecutionCreated, entry: Executi
     message.journal_version = entry.journal_version
     if entry.held:
         message.held.extend(entry.held)
+    message.event_sequence = entry.event_sequence
+    for row in entry.consumed:
+        message.consumed.add(event_id=row.event_id, after=row.after, upto=row.upto)
 
 
 def read_execution_created(message: journal_pb2.ExecutionCreated) -> ExecutionCreated:
@@ -98,6 +102,8 @@ def read_execution_created(message: journal_pb2.ExecutionCreated) -> ExecutionCr
         trace=dict(message.trace),
         journal_version=message.journal_version,
         held=tuple(message.held),
+        event_sequence=message.event_sequence,
+        consumed=tuple(Consumed(row.event_id, row.after, row.upto) for row in message.consumed),
     )
 
 
@@ -108,6 +114,7 @@ def fill_execution_ended(message: journal_pb2.ExecutionEnded, entry: ExecutionEn
     fill_writes(message.writes, entry.writes)
     if entry.object_state is not None:
         fill_payload(message.object_state, entry.object_state)
+    message.unclaimed_events.extend(entry.unclaimed_events)
 
 
 def read_execution_ended(message: journal_pb2.ExecutionEnded) -> ExecutionEnded:
@@ -119,6 +126,7 @@ def read_execution_ended(message: journal_pb2.ExecutionEnded) -> ExecutionEnded:
         failure,
         read_writes(message.writes),
         read_payload(message.object_state) if message.HasField("object_state") else None,
+        tuple(message.unclaimed_events),
     )
 
 
@@ -167,6 +175,7 @@ def fill_attempt_ended(message: journal_pb2.AttemptEnded, entry: AttemptEnded) -
     fill_writes(message.writes, entry.writes)
     if entry.object_state is not None:
         fill_payload(message.object_state, entry.object_state)
+    message.unclaimed_events.extend(entry.unclaimed_events)
 
 
 def read_attempt_ended(message: journal_pb2.AttemptEnded) -> AttemptEnded:
@@ -177,6 +186,7 @@ def read_attempt_ended(message: journal_pb2.AttemptEnded) -> AttemptEnded:
         message.next_ms,
         read_writes(message.writes),
         read_payload(message.object_state) if message.HasField("object_state") else None,
+        tuple(message.unclaimed_events),
     )
 
 

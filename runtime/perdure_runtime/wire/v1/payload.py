@@ -23,9 +23,11 @@ OutcomeMessage = (
     journal_pb2.StepCompleted
     | journal_pb2.BranchCompleted
     | journal_pb2.CallCompleted
+    | journal_pb2.PromiseSettled
     | journal_pb2.ExecutionEnded
     | worker_pb2.Finish
     | client_pb2.Outcome
+    | client_pb2.SettlePromiseRequest
 )
 """Messages with the oneof `outcome` of `result_json`, `result` and `failure`."""
 

@@ -21,6 +21,10 @@ from perdure_runtime.core.client import (
     ListRequest,
     MethodInfo,
     Outcome,
+    SendEventReply,
+    SendEventRequest,
+    SettlePromiseReply,
+    SettlePromiseRequest,
     StartReply,
     StartRequest,
     WorkerInfo,
@@ -28,7 +32,7 @@ from perdure_runtime.core.client import (
 from perdure_runtime.core.errors import PerdureError
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
-from perdure_runtime.wire.v1 import admin, client
+from perdure_runtime.wire.v1 import admin, client, events
 from perdure_runtime.wire.v1.client_requests import HistoryRequest
 from perdure_runtime.wire.v1.streams import parse
 
@@ -147,6 +151,22 @@ READ_OBJECT_STATE: Final[Rpc[ObjectKey, Payload]] = _rpc(
     (client.encode_object_request, client.decode_object_request),
     client_pb2.ReadObjectStateReply.FromString,
     (client.encode_object_state, client.decode_object_state),
+)
+SEND_EVENT: Final[Rpc[SendEventRequest, SendEventReply]] = _rpc(
+    CLIENT_SERVICE,
+    "SendEvent",
+    client_pb2.SendEventRequest.FromString,
+    (client.encode_send_event, events.read_send_event_request),
+    client_pb2.SendEventReply.FromString,
+    (client.encode_send_event_reply, events.read_send_event_reply),
+)
+SETTLE_PROMISE: Final[Rpc[SettlePromiseRequest, SettlePromiseReply]] = _rpc(
+    CLIENT_SERVICE,
+    "SettlePromise",
+    client_pb2.SettlePromiseRequest.FromString,
+    (client.encode_settle_promise, events.read_settle_request),
+    client_pb2.SettlePromiseReply.FromString,
+    (client.encode_settle_reply, events.read_settle_reply),
 )
 LIST_WORKERS: Final[Rpc[str, list[WorkerInfo]]] = _rpc(
     ADMIN_SERVICE,

@@ -170,6 +170,7 @@ def fill_finish(message: worker_pb2.Finish, finish: Finish) -> None:
     fill_progress(message.progress, finish.progress)
     if finish.object_state is not None:
         fill_payload(message.object_state, finish.object_state)
+    message.unclaimed_events.extend(finish.unclaimed_events)
 
 
 def read_finish(message: worker_pb2.Finish) -> Finish:
@@ -186,6 +187,7 @@ def read_finish(message: worker_pb2.Finish) -> Finish:
         read_writes(message.writes),
         read_progress(message.progress) if message.HasField("progress") else None,
         read_payload(message.object_state) if message.HasField("object_state") else None,
+        tuple(message.unclaimed_events),
     )
 
 
