@@ -19,6 +19,7 @@ class Config(Struct, frozen=True):
     max_queued_starts: int = 20_000
     timer_horizon_ms: int = 60_000
     request_memory_ms: int = 24 * 3600 * 1000
+    event_ttl_ms: int = 7 * 24 * 3600 * 1000  # how long a mailbox keeps an event
     page_entries: int = 1_000
     page_bytes: int = 1024 * 1024
     reload_ms: int = 500  # between two tries to begin anew after the store was full

@@ -6,8 +6,8 @@ the kill, so that tests can assert that the point fired. `name:n` with a place t
 reached does nothing.
 
 Places: coordinator: `after-receive`, `before-commit`, `in-commit` (all is written, nothing is
-committed), `after-commit-before-ack`, `timer-fired`; worker: `after-step-body`,
-`after-step-report`, `mid-replay`.
+committed), `after-commit-before-ack`, `timer-fired`, `before-delivery` (of an event);
+worker: `after-step-body`, `after-step-report`, `mid-replay`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.storage import (
     BadRow,
     CatalogRow,
+    EventName,
+    EventRow,
     ExecutionRow,
     Fenced,
     Filter,
@@ -32,7 +34,9 @@ from perdure_runtime.storage import (
     StoreError,
     Timer,
     TimerKey,
+    WaitRow,
     WriteBatch,
+    check_sequences,
     cut_page,
     page_cursor,
     parse_cursor,
@@ -54,6 +58,9 @@ class MemoryDisk:
     requests: dict[tuple[str, str], RequestRow] = field(default_factory=dict)
     catalog: dict[tuple[str, str, str], CatalogRow] = field(default_factory=dict)
     objects: dict[ObjectKey, ObjectRow] = field(default_factory=dict)
+    events: dict[int, EventRow] = field(default_factory=dict)  # by sequence, ascending
+    waits: dict[tuple[EventName, str], WaitRow] = field(default_factory=dict)
+    next_event: int = 1
 
 
 class MemoryStore:
@@ -69,7 +76,10 @@ class MemoryStore:
         disk.epoch += 1
         disk.owner = owner
         return Ownership(
-            epoch=disk.epoch, clock_ms=disk.clock_ms, next_outbox_id=disk.next_outbox_id
+            epoch=disk.epoch,
+            clock_ms=disk.clock_ms,
+            next_outbox_id=disk.next_outbox_id,
+            next_event=disk.next_event,
         )
 
     async def commit(self, batch: WriteBatch) -> None:
@@ -158,6 +168,48 @@ class MemoryStore:
         more = len(matching) > limit
         return Page(rows=page, next_cursor=page_cursor(page[-1]) if more and page else "")
 
+    async def events(
+        self,
+        name: EventName,
+        after: int,
+        now_ms: int,
+        limit: int,
+        limit_bytes: int | None = None,
+    ) -> list[EventRow]:
+        """Events of a mailbox above a sequence that have not expired."""
+        events = self._disk().events
+        found = (events[sequence] for sequence in sorted(events) if sequence > after)
+        wanted = [e for e in found if _mailbox(e) == name and e.expires_ms > now_ms]
+        return cut_page(wanted[:limit], limit_bytes)
+
+    async def waiting(self, name: EventName, after_id: str, limit: int) -> list[WaitRow]:
+        """Who waits for the events of a mailbox, by execution id."""
+        rows = self._disk().waits.values()
+        found = [row for row in rows if row.name == name and row.execution_id > after_id]
+        return sorted(found, key=attrgetter("execution_id"))[:limit]
+
+    async def deliverable(self, now_ms: int) -> list[EventName]:
+        """Mailboxes with an event that somebody waits for."""
+        disk = self._disk()
+        found = {
+            wait.name
+            for wait in disk.waits.values()
+            for event in disk.events.values()
+            if _mailbox(event) == wait.name
+            and event.sequence > wait.after
+            and event.execution_id in ("", wait.execution_id)
+            and event.expires_ms > now_ms
+        }
+        return sorted(found)
+
+    async def expire_events(self, now_ms: int, limit: int) -> int:
+        """Remove at most `limit` events that have expired, the oldest first."""
+        events = self._disk().events
+        expired = sorted((e.expires_ms, s) for s, e in events.items() if e.expires_ms <= now_ms)
+        for _, sequence in expired[:limit]:
+            del events[sequence]
+        return len(expired[:limit])
+
     async def expire_requests(self, now_ms: int) -> int:
         """Forget requests with `expires_ms <= now_ms`."""
         requests = self._disk().requests
@@ -174,6 +226,9 @@ class MemoryStore:
             disk.rows.pop(key, None)
             disk.journals.pop(key, None)
         disk.timers = {name: timer for name, timer in disk.timers.items() if name.key not in gone}
+        for name, id in list(disk.waits):
+            if ExecutionKey(name.namespace, id) in gone:
+                del disk.waits[name, id]
 
     async def checkpoint(self) -> None:
         """There is no log."""
@@ -206,6 +261,7 @@ def _check(disk: MemoryDisk, batch: WriteBatch) -> None:
         if message.id in outbox_ids:
             raise BadRow(f"message {message.id} is already in the outbox")
         outbox_ids.add(message.id)
+    check_sequences(batch.events, disk.next_event)
     _check_storable(batch)
 
 
@@ -213,8 +269,9 @@ def _check_storable(batch: WriteBatch) -> None:
     """Databases hold UTF-8 text and 64-bit integers, and so does MessagePack."""
     parts = (batch.clock_ms, [*batch.rows.values()], batch.entries, [*batch.timers_set.values()])
     messages = (batch.outbox_added, batch.requests, batch.catalog, [*batch.objects.values()])
+    mail = (batch.events, [*batch.waits_set.values()])
     try:
-        msgspec.msgpack.encode((parts, messages))
+        msgspec.msgpack.encode((parts, messages, mail))
     except (UnicodeEncodeError, OverflowError) as error:
         raise BadRow(str(error)) from error
 
@@ -244,6 +301,26 @@ def _apply(disk: MemoryDisk, batch: WriteBatch) -> None:
     for method in batch.catalog:
         disk.catalog[method.namespace, method.service, method.method] = method
     disk.objects.update(batch.objects)
+    for event in batch.events:
+        disk.next_event = max(disk.next_event, event.sequence + 1)
+        if not (event.dedupe and any(_same(event, other) for other in disk.events.values())):
+            disk.events[event.sequence] = event
+    for wait in batch.waits_cleared:
+        disk.waits.pop(wait, None)
+    disk.waits.update(batch.waits_set)
+
+
+def _mailbox(event: EventRow) -> EventName:
+    return EventName(event.namespace, event.event_id)
+
+
+def _same(event: EventRow, other: EventRow) -> bool:
+    """Whether the second of the two is to be ignored."""
+    return (
+        event.dedupe == other.dedupe
+        and event.execution_id == other.execution_id
+        and _mailbox(event) == _mailbox(other)
+    )
 
 
 def _copy(row: ExecutionRow) -> ExecutionRow:

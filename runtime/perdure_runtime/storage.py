@@ -7,7 +7,7 @@ it keeps bytes under (execution, index) beside a few columns that queries filter
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -19,6 +19,8 @@ from perdure_runtime.core.rows import ExecutionRow, ObjectRow, Timer, TimerKey
 __all__ = [
     "BadRow",
     "CatalogRow",
+    "EventName",
+    "EventRow",
     "ExecutionRow",
     "Fenced",
     "Filter",
@@ -35,7 +37,9 @@ __all__ = [
     "StoredExecution",
     "Timer",
     "TimerKey",
+    "WaitRow",
     "WriteBatch",
+    "check_sequences",
     "cut_page",
 ]
 
@@ -97,14 +101,49 @@ class CatalogRow(Struct, frozen=True):
     spec: bytes
 
 
+class EventName(NamedTuple):
+    """A mailbox: the events of one id in one namespace."""
+
+    namespace: str
+    event_id: str
+
+
+class EventRow(Struct, frozen=True):
+    """One event of a mailbox; `data` is its encoded payload. Sequences go up, for ever.
+
+    `execution_id` is its address, "" for everyone. The first of a name, address and non-empty
+    `dedupe` stays; later ones are not written.
+    """
+
+    sequence: int
+    namespace: str
+    event_id: str
+    execution_id: str
+    dedupe: str
+    data: bytes
+    sent_ms: int
+    expires_ms: int
+
+
+Row = TypeVar("Row", StoredEntry, EventRow)
+
+
+class WaitRow(Struct, frozen=True):
+    """An execution waits for events of this mailbox with a sequence above `after`."""
+
+    name: EventName
+    execution_id: str
+    after: int
+
+
 class WriteBatch(Struct):
     """Everything one commit writes: all of it or nothing.
 
     Order inside one commit: rows, entries, timers cleared then set, outbox removed then added,
-    requests, catalog, objects. Entries and timers need the row of their execution, stored or in the
-    batch; an entry's index is the journal's next one. Requests, catalog rows and objects replace
-    earlier ones of the same name. `clock_ms` is the coordinator's clock, kept as a persisted
-    maximum.
+    requests, catalog, objects, events, waits cleared then set. Entries and timers need the row of
+    their execution, stored or in the batch; an entry's index is the journal's next one. Requests,
+    catalog rows and objects replace earlier ones of the same name. `clock_ms` is the coordinator's
+    clock, kept as a persisted maximum.
     """
 
     shard_epoch: int
@@ -119,6 +158,9 @@ class WriteBatch(Struct):
     requests: list[RequestRow] = []
     catalog: list[CatalogRow] = []
     objects: dict[ObjectKey, ObjectRow] = {}
+    events: list[EventRow] = []
+    waits_cleared: set[tuple[EventName, str]] = set()  # with the execution's id
+    waits_set: dict[tuple[EventName, str], WaitRow] = {}
 
 
 class StoredExecution(Struct):
@@ -136,6 +178,7 @@ class Ownership(Struct, frozen=True):
     epoch: int
     clock_ms: int
     next_outbox_id: int
+    next_event: int = 1
 
 
 class Filter(Struct, frozen=True):
@@ -173,9 +216,17 @@ def parse_cursor(cursor: str) -> tuple[int, str]:
     return int(created_ms), id
 
 
-def cut_page(entries: Iterable[StoredEntry], limit_bytes: int | None) -> list[StoredEntry]:
+def check_sequences(events: Iterable[EventRow], next_event: int) -> None:
+    """Raise BadRow unless the sequences of new events go up, from where they were."""
+    for event in events:
+        if event.sequence < next_event:
+            raise BadRow(f"event {event.sequence}: the next is {next_event}")
+        next_event = event.sequence + 1
+
+
+def cut_page(entries: Iterable[Row], limit_bytes: int | None) -> list[Row]:
     """The entries up to the one with which their data reach `limit_bytes`; never none of some."""
-    page: list[StoredEntry] = []
+    page: list[Row] = []
     size_bytes = 0
     for entry in entries:
         page.append(entry)
@@ -253,12 +304,39 @@ class Store(Protocol):
         """Rows that match, newest first (by creation time, then id, both descending)."""
         ...
 
+    async def events(
+        self,
+        name: EventName,
+        after: int,
+        now_ms: int,
+        limit: int,
+        limit_bytes: int | None = None,
+    ) -> list[EventRow]:
+        """Events of a mailbox with a sequence above `after` that have not expired, in order.
+
+        Args:
+            limit_bytes: no event after the one with which the payloads reach so many bytes.
+        """
+        ...
+
+    async def waiting(self, name: EventName, after_id: str, limit: int) -> list[WaitRow]:
+        """Who waits for the events of a mailbox, by execution id, above the given one."""
+        ...
+
+    async def deliverable(self, now_ms: int) -> list[EventName]:
+        """Mailboxes with an event that somebody waits for, in order: what a start-up looks at."""
+        ...
+
+    async def expire_events(self, now_ms: int, limit: int) -> int:
+        """Remove at most `limit` events with `expires_ms <= now_ms`; returns how many."""
+        ...
+
     async def expire_requests(self, now_ms: int) -> int:
         """Forget requests with `expires_ms <= now_ms`; returns how many."""
         ...
 
     async def delete(self, keys: Sequence[ExecutionKey]) -> None:
-        """Remove executions with their journals and timers; messages to them stay in the outbox."""
+        """Remove executions with journals, timers and waits; messages to them stay."""
         ...
 
     async def checkpoint(self) -> None:

@@ -27,6 +27,8 @@ from perdure_runtime.core.payload import Payload
 from perdure_runtime.memory import MemoryDisk, MemoryStore
 from perdure_runtime.storage import (
     CatalogRow,
+    EventName,
+    EventRow,
     ExecutionRow,
     Filter,
     ObjectRow,
@@ -38,6 +40,7 @@ from perdure_runtime.storage import (
     StoreError,
     Timer,
     TimerKey,
+    WaitRow,
     WriteBatch,
 )
 
@@ -100,6 +103,18 @@ filters = st.builds(
 entry_plans = st.tuples(
     keys, st.sampled_from([0] * 20 + [1, -1]), st.binary(max_size=2000), st.binary(max_size=8)
 )
+names = st.builds(EventName, st.sampled_from(["n", "N\0é"]), st.sampled_from(["a", "日本"]))
+addresses = st.sampled_from(["", "", "a", "b'\""])
+# (name, address, dedupe, how far from the next sequence, payload, sent and expires)
+event_plans = st.tuples(
+    names,
+    addresses,
+    st.sampled_from(["", "x", "y;--"]),
+    st.sampled_from([0] * 20 + [2, -1]),
+    st.binary(max_size=3),
+    times,
+)
+waits = st.builds(WaitRow, names, st.sampled_from(["a", "ab", "b'\""]), times)
 succeeded: Counter[str] = Counter()
 refused: Counter[str] = Counter()
 
@@ -185,6 +200,9 @@ class StoresAgree(RuleBasedStateMachine):
             st.builds(CatalogRow, texts, texts, texts, st.binary(max_size=3)), max_size=2
         ),
         objects=st.lists(objects, max_size=2),
+        events=st.lists(event_plans, max_size=3),
+        waits_set=st.lists(waits, max_size=2),
+        waits_cleared=st.lists(waits, max_size=2),
     )
     def commit(
         self,
@@ -200,6 +218,9 @@ class StoresAgree(RuleBasedStateMachine):
         requests: list[RequestRow],
         catalog: list[CatalogRow],
         objects: list[ObjectRow],
+        events: list[tuple[EventName, str, str, int, bytes, int]],
+        waits_set: list[WaitRow],
+        waits_cleared: list[WaitRow],
     ) -> None:
         lengths = {key: len(journal) for key, journal in self.disk.journals.items()}
         known = self.disk.rows.keys() | {row.key for row in rows}
@@ -210,6 +231,11 @@ class StoresAgree(RuleBasedStateMachine):
             index = lengths.get(key, 0) + offset
             lengths[key] = index + 1
             made.append(StoredEntry(key, index, clock_ms, chain, data))
+        sequence, mail = self.disk.next_event, []
+        for name, address, dedupe, offset, payload, expires_ms in events:
+            sequence += offset
+            mail.append(EventRow(sequence, *name, address, dedupe, payload, clock_ms, expires_ms))
+            sequence += 1
         batch = WriteBatch(
             shard_epoch=self.epoch - epoch_lag,
             clock_ms=clock_ms,
@@ -227,6 +253,9 @@ class StoresAgree(RuleBasedStateMachine):
             requests=requests,
             catalog=catalog,
             objects={row.key: row for row in objects},
+            events=mail,
+            waits_cleared={(wait.name, wait.execution_id) for wait in waits_cleared},
+            waits_set={(wait.name, wait.execution_id): wait for wait in waits_set},
         )
         self.both("commit", lambda store: store.commit(batch))
 
@@ -284,6 +313,22 @@ class StoresAgree(RuleBasedStateMachine):
     def expire_requests(self, now_ms: int) -> None:
         self.both("expire_requests", lambda store: store.expire_requests(now_ms))
 
+    @rule(name=names, after=times, now_ms=times, limit=st.integers(1, 3))
+    def events(self, name: EventName, after: int, now_ms: int, limit: int) -> None:
+        self.both("events", lambda store: store.events(name, after, now_ms, limit))
+
+    @rule(name=names, after_id=st.sampled_from(["", "a", "b"]), limit=st.integers(1, 3))
+    def waiting(self, name: EventName, after_id: str, limit: int) -> None:
+        self.both("waiting", lambda store: store.waiting(name, after_id, limit))
+
+    @rule(now_ms=times)
+    def deliverable(self, now_ms: int) -> None:
+        self.both("deliverable", lambda store: store.deliverable(now_ms))
+
+    @rule(now_ms=times, limit=st.integers(1, 3))
+    def expire_events(self, now_ms: int, limit: int) -> None:
+        self.both("expire_events", lambda store: store.expire_events(now_ms, limit))
+
     @rule(gone=st.lists(keys, max_size=2))
     def delete(self, gone: list[ExecutionKey]) -> None:
         self.both("delete", lambda store: store.delete(gone))
@@ -314,6 +359,7 @@ OPERATIONS = frozenset(
         "delete",
         "checkpoint",
     }
+    | {"events", "waiting", "deliverable", "expire_events"}
 )
 
 

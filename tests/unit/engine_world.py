@@ -110,7 +110,7 @@ class StumblingStore(MemoryStore):
         super().__init__(disk)
         self.fails: Exception | None = None
         self.failed = 0
-        self.waiting = False
+        self.held = False
         self.gate = asyncio.Event()
         self.gate.set()
         self.loads = asyncio.Event()
@@ -120,9 +120,9 @@ class StumblingStore(MemoryStore):
 
     async def commit(self, batch: WriteBatch) -> None:
         """Write, or fail as told."""
-        self.waiting = True
+        self.held = True
         await self.gate.wait()
-        self.waiting = False
+        self.held = False
         if self.fails is not None:
             self.failed += 1
             raise self.fails

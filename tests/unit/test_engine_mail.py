@@ -172,7 +172,7 @@ async def test_a_letter_delivered_in_the_batch_that_would_write_it_leaves_nothin
         activation = await worker.activation()
         store.gate.clear()
         worker.say(Append(activation.epoch, 0, 1, (step("0:1"),)))
-        await until(lambda: engine.stats.peak_pending_bytes > 0 and store.waiting)
+        await until(lambda: engine.stats.peak_pending_bytes > 0 and store.held)
         issued = call("0:2", child_id="named")
         worker.say(Append(activation.epoch, 1, 1, (issued,), idle=True))
         await until(lambda: engine.resident() == 2)  # loaded and created; nothing is on disk yet

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from perdure_coordinator.engine.checks import check_send_event, check_settle
 from perdure_coordinator.engine.describe import Describer
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.spans import root_trace
@@ -23,6 +24,10 @@ from perdure_runtime.core.client import (
     ListReply,
     ListRequest,
     Outcome,
+    SendEventReply,
+    SendEventRequest,
+    SettlePromiseReply,
+    SettlePromiseRequest,
     StartReply,
     StartRequest,
 )
@@ -46,10 +51,10 @@ from perdure_runtime.core.limits import (
     check_payload_bytes,
 )
 from perdure_runtime.core.lookup import HIDDEN, apply_write
-from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.payload import NULL, Payload
 from perdure_runtime.core.requests.wake import outcome_of
 from perdure_runtime.core.trace import check_trace
-from perdure_runtime.storage import Filter, RequestRow
+from perdure_runtime.storage import EventName, Filter, RequestRow
 from perdure_runtime.wire.v1.entries import decode_entry
 
 MAX_PAGE: Final = 1_000
@@ -105,6 +110,62 @@ class Clients:
             out.append(answer)
         return out
 
+    async def send_event(self, request: SendEventRequest) -> SendEventReply:
+        """Put an event into its mailbox; the answer comes when it is on disk.
+
+        Raises:
+            InvalidArgumentError, LimitExceededError, OverloadedError
+        """
+        check_send_event(request)
+        self._check_room()
+        shard = self._shard
+        shard.stats.requests += 1
+        # A request that is repeated because its answer was lost is one event too.
+        own = f"d{request.dedupe_id}" if request.dedupe_id else f"r{request.request_id}"
+        name = EventName(request.namespace, request.event_id)
+        shard.mailboxes.send(name, request.payload, request.execution_id, own)
+        future = shard.future()
+        shard.reply(future, SendEventReply())
+        reply: SendEventReply = await future
+        return reply
+
+    async def settle_promise(self, request: SettlePromiseRequest) -> SettlePromiseReply:
+        """Complete or fail a promise, or say that whoever is to do so is alive.
+
+        Raises:
+            InvalidArgumentError: the token is damaged, or of another namespace.
+            NotFoundError: its execution was deleted, or never made such a promise.
+        """
+        address = check_settle(request)
+        key, run = address.key, address.run
+
+        def settle(execution: Execution | None) -> SettlePromiseReply:
+            if execution is None:
+                raise _not_found(key)
+            if request.heartbeat:
+                now_ms = self._shard.clock.now_ms()
+                decision = requests.heartbeat(execution, run, address.promise, now_ms)
+            else:
+                result = request.result if request.failure is None else None
+                if result is None and request.failure is None:
+                    result = NULL
+                decision = requests.settle_promise(
+                    execution, run, address.promise, result, request.failure
+                )
+            self._shard.decided(execution, decision)
+            return SettlePromiseReply(bool(decision.reply))
+
+        if request.heartbeat:
+            beaten: SettlePromiseReply = await self._ask(key, settle)
+            return beaten
+        name = (request.namespace, request.request_id)
+
+        async def once() -> SettlePromiseReply:
+            reply: SettlePromiseReply = await self._ask(key, settle, name)
+            return reply
+
+        return await self._once(name, SettlePromiseReply, once)
+
     def _check_start(self, request: StartRequest) -> None:
         check_name("namespace", request.namespace)
         check_execution_id(request.id)
@@ -121,6 +182,9 @@ class Clients:
         check_trace(request.trace)
         if abs(request.options.priority) > MAX_PRIORITY:
             raise InvalidArgumentError(f"the priority is beyond {MAX_PRIORITY}")
+        self._check_room()
+
+    def _check_room(self) -> None:
         shard = self._shard
         config = shard.config
         if (
@@ -153,6 +217,7 @@ class Clients:
             request.options,
             now_ms,
             trace=root_trace(key, f"{target.service}/{target.method}", now_ms, request.trace),
+            event_sequence=shard.mailboxes.last_sequence,
         )
         shard.create(created, decision)
         reply: StartReply = decision.reply

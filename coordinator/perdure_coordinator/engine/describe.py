@@ -95,7 +95,9 @@ class Describer:
             return []
         calls = [f"call {call.target} ({call.child.id})" for call in execution.calls.values()]
         timers = [f"timer {path}" for path in execution.timers]
-        return (calls + timers)[:100]
+        waits = [f"event {wait.event_id!r}" for wait in execution.waits.values()]
+        promises = [f"promise {promise.name!r}" for promise in execution.promises.values()]
+        return (calls + waits + promises + timers)[:100]
 
     def _waiting_for_worker(self, key: ExecutionKey, row: ExecutionRow) -> list[str]:
         target = row.target

@@ -37,6 +37,10 @@ from perdure_runtime.core.client import (
     ListRequest,
     MethodInfo,
     Outcome,
+    SendEventReply,
+    SendEventRequest,
+    SettlePromiseReply,
+    SettlePromiseRequest,
     StartReply,
     StartRequest,
     WorkerInfo,
@@ -56,6 +60,8 @@ _LOG = logging.getLogger("perdure.coordinator")
 TICK_S = 0.5
 HOUSEKEEPING_TICKS = 4
 EXPIRY_TICKS = 1_000
+EVENT_EXPIRY_TICKS = 20
+EVENTS_EXPIRED_AT_ONCE = 2_000  # a bound on how long commits wait for it
 
 
 class Reloading(OverloadedError):
@@ -208,6 +214,14 @@ class Engine:
         """Cancel, retry, pause, resume or delete; one result per id."""
         return await self._asking().control(request)
 
+    async def send_event(self, request: SendEventRequest) -> SendEventReply:
+        """Put an event into its mailbox."""
+        return await self._asking().send_event(request)
+
+    async def settle_promise(self, request: SettlePromiseRequest) -> SettlePromiseReply:
+        """Complete or fail a promise, or keep it alive."""
+        return await self._asking().settle_promise(request)
+
     def _asking(self) -> Clients:
         if self.failure is not None:
             raise _unavailable(self.failure)
@@ -259,6 +273,7 @@ class Engine:
             shard.send(session, [DrainCoordinator()])
         if was_ready:
             await shard.timers.stop()
+            await shard.mailboxes.stop()
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(grace_s):
                     await shard.committer.flushed()
@@ -358,6 +373,10 @@ class Engine:
                     await self._store.checkpoint()
                 if self._ticks % EXPIRY_TICKS == 0:
                     await self._store.expire_requests(self._shard.clock.now_ms())
+                if self._ticks % EVENT_EXPIRY_TICKS == 0:
+                    await self._store.expire_events(
+                        self._shard.clock.now_ms(), EVENTS_EXPIRED_AT_ONCE
+                    )
             except Exception:
                 _LOG.exception("housekeeping failed; it is tried again")
 

@@ -140,6 +140,7 @@ class Mail:
             key_base=call.key,
             parent=start.parent,
             trace=start.trace,
+            event_sequence=self._shard.mailboxes.last_sequence,
         )
         self._shard.create(created, decision)
 

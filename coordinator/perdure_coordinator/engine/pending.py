@@ -17,7 +17,15 @@ from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.messages import Ack, CoordinatorMessage, Entries
 from perdure_runtime.core.rows import ExecutionRow, Timer, TimerKey
 from perdure_runtime.core.spans import Span
-from perdure_runtime.storage import OutboxRow, RequestRow, StoredEntry, WriteBatch
+from perdure_runtime.storage import (
+    EventName,
+    EventRow,
+    OutboxRow,
+    RequestRow,
+    StoredEntry,
+    WaitRow,
+    WriteBatch,
+)
 
 
 class Pending:
@@ -79,6 +87,19 @@ class Pending:
         self.batch.requests.append(row)
         self.size_bytes += len(row.reply) + 64
 
+    def event(self, row: EventRow) -> None:
+        """An event for a mailbox."""
+        self.batch.events.append(row)
+        self.size_bytes += len(row.data) + 128
+
+    def wait(self, name: EventName, execution_id: str, row: WaitRow | None) -> None:
+        """What an execution waits for in a mailbox; None: nothing any more."""
+        if row is not None:
+            self.batch.waits_set[name, execution_id] = row
+        else:
+            self.batch.waits_set.pop((name, execution_id), None)
+            self.batch.waits_cleared.add((name, execution_id))
+
     def message(self, session_id: str, message: CoordinatorMessage) -> None:
         """A message for a worker, held until the commit."""
         self.messages.setdefault(session_id, []).append(message)
@@ -110,6 +131,9 @@ class Pending:
             or batch.outbox_removed
             or batch.requests
             or batch.catalog
+            or batch.events
+            or batch.waits_set
+            or batch.waits_cleared
         )
 
     def seal(self, clock_ms: int) -> WriteBatch:

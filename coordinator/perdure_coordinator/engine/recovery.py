@@ -40,6 +40,7 @@ async def recover(shard: Shard, workers: Workers) -> None:
         for letter in letters:
             shard.mail.redeliver(letter)
         last = letters[-1].id
+    await shard.mailboxes.recover()
     if running:
         resume_s = shard.config.resume_ms / 1000
         workers.later("recovery", resume_s, lambda: _requeue(shard, running))

@@ -23,6 +23,7 @@ from perdure_coordinator.engine.dispatcher import Dispatcher
 from perdure_coordinator.engine.letters import Letter
 from perdure_coordinator.engine.loader import Loader
 from perdure_coordinator.engine.mail import Mail
+from perdure_coordinator.engine.mailboxes import Mailboxes
 from perdure_coordinator.engine.pending import Pending
 from perdure_coordinator.engine.sessions import Session, Sessions
 from perdure_coordinator.engine.spans import tell
@@ -78,6 +79,7 @@ class Shard:
         self._forget_above = config.max_resident
         self.loader = Loader(self)
         self.mail = Mail(self, ownership.next_outbox_id)
+        self.mailboxes = Mailboxes(self, ownership.next_event)
         self.timers = Timers(store, self.clock, config.timer_horizon_ms, self._timers_due, fail)
         self.dispatcher: Dispatcher
         self.committer = Committer(
@@ -101,6 +103,9 @@ class Shard:
             fx.CompleteCall: self._send,
             fx.EndLease: self._end_lease,
             fx.Enqueue: self._enqueue,
+            fx.Subscribe: self.mailboxes.subscribe,
+            fx.LookForEvents: self.mailboxes.look_for,
+            fx.StoreEvent: self.mailboxes.store_event,
             fx.Ended: self._ended,
         }
 
@@ -200,6 +205,8 @@ class Shard:
             execution.row.run,
             execution.attempt,
         )
+        if effect.kind is TimerKind.HEARTBEAT:
+            execution.heartbeats[effect.path] = effect.due_ms
         self.pending.set_timer(timer)
         self.timers.set(timer)
 
@@ -348,6 +355,7 @@ class Shard:
     async def abandon(self, error: BaseException) -> None:
         """Stop everything without writing; who waits gets the error."""
         await self.timers.stop()
+        await self.mailboxes.stop()
         await self.loader.stop()
         await self.committer.abandon(error)
         for future in list(self._asked):

@@ -20,6 +20,7 @@ class Stats:
     mismatches: int = 0
     sessions_lost: int = 0
     timers_fired: int = 0
+    events: int = 0
     overloads: int = 0
     reloads: int = 0
     peak_pending_bytes: int = 0

@@ -27,6 +27,7 @@ from perdure_runtime.storage import (
     TimerKey,
     WriteBatch,
 )
+from perdure_runtime.testing.store_mailboxes import Mailboxes
 from perdure_runtime.testing.store_objects import ObjectsAndLanes
 from perdure_runtime.testing.store_owner import Opening, owning
 from perdure_runtime.testing.store_samples import (
@@ -548,7 +549,7 @@ class ListsAndDeletion:
 
 
 class StoreConformance(
-    RowsAndJournals, Batches, TimersAndMessages, ListsAndDeletion, ObjectsAndLanes
+    RowsAndJournals, Batches, TimersAndMessages, Mailboxes, ListsAndDeletion, ObjectsAndLanes
 ):
     """Everything. Subclass it with a fixture `opening`."""
 

@@ -13,6 +13,7 @@ from perdure_coordinator.services.calls import (
     ServiceHandler,
 )
 from perdure_coordinator.services.client.control import control_handlers
+from perdure_coordinator.services.client.events import event_handlers
 from perdure_coordinator.services.client.query import query_handlers
 from perdure_coordinator.services.client.session import session_handlers
 from perdure_coordinator.services.client.start import start_handlers
@@ -29,6 +30,7 @@ def client_service(desk: Desk) -> ServiceHandler:
             **start_handlers(desk),
             **control_handlers(desk),
             **query_handlers(desk),
+            **event_handlers(desk),
             **session_handlers(desk),
         },
     )

@@ -22,6 +22,8 @@ from perdure_coordinator.services.streams import FrameWriter, first_of
 from perdure_runtime.core.client import (
     ControlRequest,
     ListRequest,
+    SendEventRequest,
+    SettlePromiseRequest,
     StartRequest,
 )
 from perdure_runtime.core.errors import PerdureError, ProtocolError
@@ -76,6 +78,8 @@ class ClientSession:
             ControlRequest: engine.control,
             ReadStateRequest: self._read_state,
             ReadObjectStateRequest: self._read_object_state,
+            SendEventRequest: engine.send_event,
+            SettlePromiseRequest: engine.settle_promise,
         }
 
     async def run(self, context: Context) -> None:

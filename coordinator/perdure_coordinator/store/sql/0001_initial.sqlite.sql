@@ -7,9 +7,10 @@ CREATE TABLE owner (
     epoch          INTEGER NOT NULL,
     name           TEXT    NOT NULL,
     clock_ms       INTEGER NOT NULL,
-    next_outbox_id INTEGER NOT NULL
+    next_outbox_id INTEGER NOT NULL,
+    next_event     INTEGER NOT NULL
 ) STRICT;
-INSERT INTO owner VALUES (1, 0, '', 0, 0);
+INSERT INTO owner VALUES (1, 0, '', 0, 0, 1);
 
 -- `number` stands for (namespace, id) in the tables below: a small step must cost few bytes.
 CREATE TABLE executions (
@@ -123,3 +124,29 @@ CREATE TABLE objects (
     data       BLOB    NOT NULL,
     PRIMARY KEY (namespace, class_name, key)
 ) STRICT;
+
+-- Mailboxes: an event stays until it expires, whoever has consumed it. `execution_id` '' = everyone.
+CREATE TABLE events (
+    sequence     INTEGER PRIMARY KEY,
+    namespace    TEXT    NOT NULL,
+    event_id     TEXT    NOT NULL,
+    execution_id TEXT    NOT NULL,
+    dedupe       TEXT    NOT NULL,
+    payload      BLOB    NOT NULL,
+    sent_ms      INTEGER NOT NULL,
+    expires_ms   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX events_by_name ON events (namespace, event_id, sequence);
+CREATE INDEX events_by_expiry ON events (expires_ms, sequence);
+CREATE UNIQUE INDEX events_once ON events (namespace, event_id, execution_id, dedupe)
+    WHERE dedupe != '';
+
+-- Who waits for events of a mailbox above a sequence.
+CREATE TABLE waits (
+    namespace    TEXT    NOT NULL,
+    event_id     TEXT    NOT NULL,
+    execution_id TEXT    NOT NULL,
+    after        INTEGER NOT NULL,
+    PRIMARY KEY (namespace, event_id, execution_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX waits_by_execution ON waits (namespace, execution_id);

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from perdure_coordinator.store.sqlite import load, maintenance
+from perdure_coordinator.store.sqlite import load, mailboxes, maintenance
 from perdure_coordinator.store.sqlite.commit import (
     Places,
     delete_executions,
@@ -36,6 +36,8 @@ from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.storage import (
     CatalogRow,
+    EventName,
+    EventRow,
     ExecutionRow,
     Filter,
     ObjectRow,
@@ -47,6 +49,7 @@ from perdure_runtime.storage import (
     StoredExecution,
     StoreError,
     Timer,
+    WaitRow,
     WriteBatch,
 )
 
@@ -158,6 +161,38 @@ class SqliteStore:
         return await self._run(
             self._lister, partial(query, filter=filter, limit=limit, after=after)
         )
+
+    async def events(
+        self,
+        name: EventName,
+        after: int,
+        now_ms: int,
+        limit: int,
+        limit_bytes: int | None = None,
+    ) -> list[EventRow]:
+        """Events of a mailbox above a sequence that have not expired, in order."""
+        unit = partial(
+            mailboxes.events,
+            name=name,
+            after=after,
+            now_ms=now_ms,
+            limit=limit,
+            limit_bytes=limit_bytes,
+        )
+        return await self._run(self._reader, unit)
+
+    async def waiting(self, name: EventName, after_id: str, limit: int) -> list[WaitRow]:
+        """Who waits for the events of a mailbox, by execution id."""
+        unit = partial(mailboxes.waiting, name=name, after_id=after_id, limit=limit)
+        return await self._run(self._reader, unit)
+
+    async def deliverable(self, now_ms: int) -> list[EventName]:
+        """Mailboxes with an event that somebody waits for."""
+        return await self._run(self._lister, partial(mailboxes.deliverable, now_ms=now_ms))
+
+    async def expire_events(self, now_ms: int, limit: int) -> int:
+        """Remove at most `limit` expired events; returns how many."""
+        return await self._write(partial(mailboxes.expire_events, now_ms=now_ms, limit=limit))
 
     async def expire_requests(self, now_ms: int) -> int:
         """Forget expired requests."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from perdure_coordinator.store.sqlite.connection import writing
+from perdure_coordinator.store.sqlite.mailboxes import write_mail
 from perdure_coordinator.store.sqlite.maintenance import PAGE_BYTES
 from perdure_coordinator.store.sqlite.rows import identity_of, object_columns, state_of
 from perdure_runtime.core.ids import ExecutionKey
@@ -98,10 +99,10 @@ def take_ownership(connection: sqlite3.Connection, name: str) -> Ownership:
     """Raise the epoch by one and write the owner's name."""
     with writing(connection):
         connection.execute("UPDATE owner SET epoch = epoch + 1, name = ?", (name,))
-        epoch, clock_ms, next_outbox_id = connection.execute(
-            "SELECT epoch, clock_ms, next_outbox_id FROM owner"
+        epoch, clock_ms, next_outbox_id, next_event = connection.execute(
+            "SELECT epoch, clock_ms, next_outbox_id, next_event FROM owner"
         ).fetchone()
-    return Ownership(epoch=epoch, clock_ms=clock_ms, next_outbox_id=next_outbox_id)
+    return Ownership(epoch, clock_ms, next_outbox_id, next_event)
 
 
 def write_batch(connection: sqlite3.Connection, batch: WriteBatch, places: Places) -> int:
@@ -128,6 +129,8 @@ def write_batch(connection: sqlite3.Connection, batch: WriteBatch, places: Place
                     "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     map(object_columns, batch.objects.values()),
                 )
+            if batch.events or batch.waits_cleared or batch.waits_set:
+                write_mail(connection, batch)
             failpoint("in-commit")
     except BaseException:
         places.forget()
@@ -140,10 +143,11 @@ def _log_bytes(batch: WriteBatch, journals: int) -> int:
     """A page for each journal, row, index entry and timer touched, and the data itself."""
     pages = 1 + journals + 4 * len(batch.rows)
     pages += 3 * (len(batch.timers_set) + len(batch.timers_cleared) + len(batch.timers_all_cleared))
-    pages += len(batch.outbox_added) + 2 * len(batch.requests)
-    pages += 2 * len(batch.objects)
+    pages += len(batch.outbox_added) + 2 * len(batch.requests) + 4 * len(batch.events)
+    pages += 2 * (len(batch.objects) + len(batch.waits_cleared) + len(batch.waits_set))
     data_bytes = sum(len(entry.data) for entry in batch.entries)
     data_bytes += sum(len(row.state.data) for row in batch.objects.values())
+    data_bytes += sum(len(event.data) for event in batch.events)
     return pages * PAGE_BYTES + data_bytes
 
 
@@ -249,7 +253,7 @@ def _write_names(connection: sqlite3.Connection, batch: WriteBatch) -> None:
 def delete_executions(
     connection: sqlite3.Connection, keys: Sequence[ExecutionKey], places: Places
 ) -> None:
-    """Remove executions with their journals and timers."""
+    """Remove executions with their journals, timers and waits."""
     places.forget()  # a number may be given again
     with writing(connection):
         for key in keys:
@@ -258,6 +262,7 @@ def delete_executions(
             ).fetchall()
             connection.executemany("DELETE FROM journal WHERE execution = ?", found)
             connection.executemany("DELETE FROM timers WHERE execution = ?", found)
+            connection.execute("DELETE FROM waits WHERE namespace = ? AND execution_id = ?", key)
 
 
 def forget_requests(connection: sqlite3.Connection, now_ms: int) -> int:

@@ -25,6 +25,7 @@ def create(
     key_base: bytes | None = None,
     parent: ParentLink | None = None,
     trace: dict[str, str] | None = None,
+    event_sequence: int = 0,
 ) -> tuple[Execution, Decision]:
     """A new execution, queued or scheduled. The caller has checked that the id is free."""
     start_at_ms = min(options.start_at_ms or 0, MAX_DUE_MS)
@@ -42,7 +43,14 @@ def create(
     )
     execution = Execution(row)
     entry = ExecutionCreated(
-        target, input, key_base or root_key_base(key, 1), 1, options, parent, trace or {}
+        target,
+        input,
+        key_base or root_key_base(key, 1),
+        1,
+        options,
+        parent,
+        trace or {},
+        event_sequence=event_sequence,
     )
     decision = Decision(reply=StartReply(key.id, 1, True), entries=[entry])
     if scheduled:
