@@ -204,6 +204,12 @@ class SyncClient(_Twin[Client]):
     pause = _blocking(Client.pause)
     resume = _blocking(Client.resume)
     delete = _blocking(Client.delete)
+    control = _blocking(Client.control)
+
+    def fork(self, id: str, *, at: str, new_id: str | None = None) -> SyncHandle[Any]:
+        """See `Client.fork`."""
+        return SyncHandle(_wait(self._original.fork(id, at=at, new_id=new_id)))
+
     workers = _blocking(Client.workers)
     services = _blocking(Client.services)
     health = _blocking(Client.health)

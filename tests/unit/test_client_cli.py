@@ -126,6 +126,7 @@ def test_input_is_json() -> None:
 
 COMMANDS = ["server", "worker", "start", "run", "list", "show", "history", "result", "cancel"]
 COMMANDS += ["retry", "pause", "resume", "delete", "health", "workers", "services"]
+COMMANDS += ["stream", "fork"]
 
 
 def test_help_names_every_command() -> None:
@@ -143,6 +144,9 @@ def test_help_names_every_command() -> None:
         (("retry", "x", "--input", "]"), "perdure: --input is not valid JSON"),
         (("worker", "no_such_app"), "perdure: there is no module 'no_such_app'"),
         (("start", "a"), "Missing argument"),
+        (("cancel",), "perdure: give the ids of executions, or a filter"),
+        (("delete", "a", "--prefix", "b"), "perdure: give the ids of executions, or a filter"),
+        (("fork", "a"), "Missing option"),
         (("frobnicate",), "No such command"),
         (("list", "-o", "xml"), "'xml' is not one of"),
     ],

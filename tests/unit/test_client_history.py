@@ -70,6 +70,7 @@ CASES: list[tuple[str, Entry]] = [
     ("timer of 1.5 s started", TimerStarted("0:0", 1_500)),
     ("timer fired", TimerFired("0:0", 1)),
     ("step charge has the result of entry 4", CommandReused("0:0", "step", "charge", D, K, 4)),
+    ("value emitted", ValueEmitted("0:1", ONE, K)),
     ("state written: a, b", StateWritten((StateWrite("a", ONE), StateWrite("b", None)))),
     ("step charge begins", StepStarted("0:0", "charge", D, K, 7)),
     ("patch tax is in force", PatchDecided("tax")),

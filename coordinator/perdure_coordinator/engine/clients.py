@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final
 
-import msgspec
-
+from perdure_coordinator.engine.asking import Asking, checked_key, not_found
 from perdure_coordinator.engine.checks import check_send_event, check_settle
 from perdure_coordinator.engine.describe import Describer
+from perdure_coordinator.engine.listing import rows_of
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.spans import root_trace
+from perdure_coordinator.engine.steering import Steering
 from perdure_runtime.core import requests
 from perdure_runtime.core.client import (
-    ControlOperation,
     ControlReply,
     ControlRequest,
-    ControlResult,
     Description,
     IdPolicy,
     ListReply,
@@ -31,11 +30,9 @@ from perdure_runtime.core.client import (
     StartReply,
     StartRequest,
 )
-from perdure_runtime.core.effects import Decision
 from perdure_runtime.core.entries import Recorded, ValueEmitted
 from perdure_runtime.core.errors import (
     InvalidArgumentError,
-    InvalidTransitionError,
     NotFoundError,
     OverloadedError,
     PerdureError,
@@ -45,7 +42,6 @@ from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import is_end
 from perdure_runtime.core.limits import (
     MAX_NAME_CHARS,
-    MAX_REASON_CHARS,
     check_execution_id,
     check_name,
     check_payload_bytes,
@@ -54,14 +50,11 @@ from perdure_runtime.core.lookup import HIDDEN, apply_write
 from perdure_runtime.core.payload import NULL, Payload
 from perdure_runtime.core.requests.wake import outcome_of
 from perdure_runtime.core.trace import check_trace
-from perdure_runtime.storage import EventName, Filter, RequestRow
+from perdure_runtime.storage import EventName
 from perdure_runtime.wire.v1.entries import decode_entry
 
 MAX_PAGE: Final = 1_000
 MAX_PRIORITY: Final = 2**31 - 1
-
-Name = tuple[str, str]  # of a request: namespace, request id
-T = TypeVar("T")
 
 
 class Clients:
@@ -70,7 +63,10 @@ class Clients:
     def __init__(self, shard: Shard, describer: Describer) -> None:
         self._shard = shard
         self._describer = describer
-        self._running: dict[Name, asyncio.Future[Any]] = {}
+        self._asking = asking = Asking(shard)
+        self._ask, self._once = asking.ask, asking.once
+        self._key = checked_key
+        self._steering = Steering(shard, asking)
         self._starting_bytes = 0  # inputs of starts that are not answered
 
     async def start(self, request: StartRequest) -> StartReply:
@@ -141,7 +137,7 @@ class Clients:
 
         def settle(execution: Execution | None) -> SettlePromiseReply:
             if execution is None:
-                raise _not_found(key)
+                raise not_found(key)
             if request.heartbeat:
                 now_ms = self._shard.clock.now_ms()
                 decision = requests.heartbeat(execution, run, address.promise, now_ms)
@@ -236,7 +232,7 @@ class Clients:
             if future.done():
                 return
             if execution is None:
-                self._shard.reply(future, _not_found(key))
+                self._shard.reply(future, not_found(key))
             elif execution.ended is not None and is_end(execution.row.status):
                 self._shard.reply(future, outcome_of(execution, execution.ended))
             else:
@@ -262,7 +258,7 @@ class Clients:
 
         def look(execution: Execution | None) -> Description:
             if execution is None:
-                raise _not_found(key)
+                raise not_found(key)
             return self._describer.execution(execution)
 
         description: Description = await self._ask(key, look)
@@ -270,19 +266,7 @@ class Clients:
 
     async def list(self, request: ListRequest) -> ListReply:
         """A page of executions, newest first."""
-        check_name("namespace", request.namespace)
-        await self._shard.committer.flushed()
-        parent = ExecutionKey(request.namespace, request.parent_id) if request.parent_id else None
-        filter = Filter(
-            request.namespace,
-            request.statuses,
-            request.service or None,
-            request.method or None,
-            parent,
-            request.id_prefix or None,
-        )
-        limit = min(max(1, request.limit), MAX_PAGE)
-        page = await self._shard.store.query(filter, limit, request.cursor)
+        page = await rows_of(self._shard, request, MAX_PAGE)
         items = tuple(self._describer.row(row) for row in page.rows)
         return ListReply(items, page.next_cursor)
 
@@ -313,7 +297,7 @@ class Clients:
                 await self._shard.committer.flushed()
                 stored = await store.load(key, index, config.page_entries, config.page_bytes)
                 if stored is None:
-                    raise _not_found(key)
+                    raise not_found(key)
                 for entry in stored.entries:
                     index = entry.index + 1
                     decoded = decode_entry(entry.data)
@@ -357,127 +341,5 @@ class Clients:
         return found.state
 
     async def control(self, request: ControlRequest) -> ControlReply:
-        """Cancel, retry, pause, resume or delete; one result per id."""
-        check_name("namespace", request.namespace)
-        check_name("request id", request.request_id)
-        if len(request.reason) > MAX_REASON_CHARS:
-            raise InvalidArgumentError(f"the reason is longer than {MAX_REASON_CHARS} characters")
-        name = (request.namespace, request.request_id)
-
-        async def control() -> ControlReply:
-            results = await asyncio.gather(*(self._control(request, id) for id in request.ids))
-            reply = ControlReply(tuple(results))
-            self._remember(name, reply)
-            await self._shard.committer.flushed()
-            return reply
-
-        return await self._once(name, ControlReply, control)
-
-    async def _control(self, request: ControlRequest, id: str) -> ControlResult:
-        try:
-            key = self._key(request.namespace, id)
-            if request.operation is ControlOperation.DELETE:
-                await self._delete(key)
-                return ControlResult(id, True)
-            effect = await self._ask(key, lambda execution: self._operate(execution, key, request))
-            return ControlResult(id, bool(effect))
-        except (NotFoundError, InvalidTransitionError, InvalidArgumentError) as error:
-            return ControlResult(id, False, type(error).__name__, str(error))
-
-    def _operate(
-        self, execution: Execution | None, key: ExecutionKey, request: ControlRequest
-    ) -> bool:
-        if execution is None:
-            raise _not_found(key)
-        now_ms = self._shard.clock.now_ms()
-        decision: Decision
-        match request.operation:
-            case ControlOperation.CANCEL:
-                grace_ms = request.grace_ms
-                if grace_ms is None:
-                    grace_ms = self._shard.config.cancel_grace_ms
-                decision = requests.cancel(execution, request.reason, now_ms, grace_ms)
-            case ControlOperation.RETRY:
-                decision = requests.retry(execution, request.input, now_ms)
-            case ControlOperation.PAUSE:
-                decision = requests.pause(execution, request.reason, now_ms)
-            case ControlOperation.RESUME:
-                decision = requests.resume(execution, now_ms)
-            case _:
-                raise InvalidArgumentError(f"unknown operation {request.operation!r}")
-        self._shard.decided(execution, decision)
-        return bool(decision.reply)
-
-    async def _delete(self, key: ExecutionKey) -> None:
-        shard = self._shard
-        await self._ask(key, lambda execution: self._take_out(execution, key))
-        try:
-            await shard.committer.flushed()
-            await shard.store.delete([key])
-        finally:
-            shard.loader.let_go(key)
-
-    def _take_out(self, execution: Execution | None, key: ExecutionKey) -> None:
-        """Out of the memory it goes; whoever asks for it waits until it is gone from the disk."""
-        if execution is None:
-            raise _not_found(key)
-        if not is_end(execution.row.status):
-            raise InvalidTransitionError(
-                f"execution {key.id!r} is {execution.row.status.value}: "
-                "only a finished one can be deleted"
-            )
-        self._shard.drop(key)
-        self._shard.loader.hold(key)
-
-    async def _ask(
-        self,
-        key: ExecutionKey,
-        action: Callable[[Execution | None], Any],
-        name: Name | None = None,
-    ) -> Any:
-        """Run an action on an execution and answer with what it returned or raised."""
-        future = self._shard.future()
-
-        def run(execution: Execution | None) -> None:
-            try:
-                value = action(execution)
-            except PerdureError as error:
-                self._shard.reply(future, error)
-                return
-            if name is not None:
-                self._remember(name, value)
-            self._shard.reply(future, value)
-
-        self._shard.submit(key, run)
-        return await future
-
-    async def _once(self, name: Name, kind: type[T], carry_out: Callable[[], Awaitable[T]]) -> T:
-        """Carry out a request, or answer as it was answered before; also while that goes on."""
-        running = self._running.get(name)
-        if running is not None:
-            await asyncio.wait([running])
-        found = await self._shard.store.find_request(*name)
-        if found is not None:
-            return msgspec.msgpack.decode(found.reply, type=kind)
-        if name in self._running:
-            return await self._once(name, kind, carry_out)
-        self._running[name] = future = asyncio.get_running_loop().create_future()
-        try:
-            return await carry_out()
-        finally:
-            del self._running[name]
-            future.set_result(None)
-
-    def _remember(self, name: Name, reply: object) -> None:
-        expires_ms = self._shard.clock.now_ms() + self._shard.config.request_memory_ms
-        row = RequestRow(*name, msgspec.msgpack.encode(reply), expires_ms)
-        self._shard.pending.request(row)
-
-    def _key(self, namespace: str, id: str) -> ExecutionKey:
-        check_name("namespace", namespace)
-        check_name("execution id", id)
-        return ExecutionKey(namespace, id)
-
-
-def _not_found(key: ExecutionKey) -> NotFoundError:
-    return NotFoundError(f"no execution {key.id!r} in namespace {key.namespace!r}")
+        """Cancel, retry, pause, resume, delete or fork; see `Steering`."""
+        return await self._steering.control(request)

@@ -33,7 +33,7 @@ from perdure_runtime.core import effects as fx
 from perdure_runtime.core import requests
 from perdure_runtime.core.client import Outcome
 from perdure_runtime.core.entries import Recorded
-from perdure_runtime.core.execution import Execution, apply
+from perdure_runtime.core.execution import Execution, apply, evolve
 from perdure_runtime.core.ids import ExecutionKey, next_chain
 from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.core.messages import Ack, CoordinatorMessage, Entries, Evict
@@ -131,6 +131,19 @@ class Shard:
         self.fresh[execution.key] = []
         self.pending.row(execution.row)
         self.decided(execution, decision)
+
+    def copy(self, execution: Execution, journal: list[Recorded]) -> None:
+        """A new execution enters the memory with entries of another's, as old as they are."""
+        key, chain = execution.key, execution.chain
+        self.executions[key] = execution
+        self.pending.row(execution.row)
+        for item in journal:
+            data = encode_entry(item.entry)
+            chain = next_chain(chain, data)
+            self.pending.entry(StoredEntry(key, item.index, item.time_ms, chain, data))
+            evolve(execution, item)
+        execution.chain = chain
+        self.touched[key] = self.pending.serial
 
     def decided(self, execution: Execution, decision: fx.Decision) -> None:
         """Record a decision and carry out its effects."""

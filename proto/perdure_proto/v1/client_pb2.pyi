@@ -23,6 +23,7 @@ class ControlOperation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CONTROL_OPERATION_PAUSE: _ClassVar[ControlOperation]
     CONTROL_OPERATION_RESUME: _ClassVar[ControlOperation]
     CONTROL_OPERATION_DELETE: _ClassVar[ControlOperation]
+    CONTROL_OPERATION_FORK: _ClassVar[ControlOperation]
 ID_POLICY_UNSPECIFIED: IdPolicy
 ID_POLICY_ATTACH: IdPolicy
 ID_POLICY_REJECT: IdPolicy
@@ -32,6 +33,7 @@ CONTROL_OPERATION_RETRY: ControlOperation
 CONTROL_OPERATION_PAUSE: ControlOperation
 CONTROL_OPERATION_RESUME: ControlOperation
 CONTROL_OPERATION_DELETE: ControlOperation
+CONTROL_OPERATION_FORK: ControlOperation
 
 class StartRequest(_message.Message):
     __slots__ = ("namespace", "request_id", "id", "target", "input", "options", "id_policy", "trace", "held")
@@ -227,7 +229,7 @@ class HistoryPage(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[_journal_pb2.Entry, _Mapping]]] = ...) -> None: ...
 
 class ControlRequest(_message.Message):
-    __slots__ = ("namespace", "request_id", "operation", "ids", "reason", "input", "grace_ms")
+    __slots__ = ("namespace", "request_id", "operation", "ids", "reason", "input", "grace_ms", "filter", "at", "new_id")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
@@ -235,6 +237,9 @@ class ControlRequest(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     GRACE_MS_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    NEW_ID_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     request_id: str
     operation: ControlOperation
@@ -242,13 +247,18 @@ class ControlRequest(_message.Message):
     reason: str
     input: _common_pb2.Payload
     grace_ms: int
-    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., operation: _Optional[_Union[ControlOperation, str]] = ..., ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., grace_ms: _Optional[int] = ...) -> None: ...
+    filter: ListRequest
+    at: str
+    new_id: str
+    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., operation: _Optional[_Union[ControlOperation, str]] = ..., ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., grace_ms: _Optional[int] = ..., filter: _Optional[_Union[ListRequest, _Mapping]] = ..., at: _Optional[str] = ..., new_id: _Optional[str] = ...) -> None: ...
 
 class ControlReply(_message.Message):
-    __slots__ = ("results",)
+    __slots__ = ("results", "next_cursor")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[ControlResult]
-    def __init__(self, results: _Optional[_Iterable[_Union[ControlResult, _Mapping]]] = ...) -> None: ...
+    next_cursor: str
+    def __init__(self, results: _Optional[_Iterable[_Union[ControlResult, _Mapping]]] = ..., next_cursor: _Optional[str] = ...) -> None: ...
 
 class ControlResult(_message.Message):
     __slots__ = ("id", "effect", "error_code", "error_message")

@@ -142,7 +142,7 @@ class ClientServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Control(self, request, context):
-        """Cancel, retry, pause, resume or delete one or many executions.
+        """Cancel, retry, pause, resume, delete or fork; one or many executions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

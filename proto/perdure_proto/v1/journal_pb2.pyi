@@ -380,7 +380,7 @@ class ConsumedEvents(_message.Message):
     def __init__(self, event_id: _Optional[str] = ..., after: _Optional[int] = ..., upto: _Optional[int] = ...) -> None: ...
 
 class ExecutionCreated(_message.Message):
-    __slots__ = ("target", "input", "key_base", "run", "options", "parent", "trace", "journal_version", "held", "event_sequence", "consumed")
+    __slots__ = ("target", "input", "key_base", "run", "options", "parent", "trace", "journal_version", "held", "event_sequence", "consumed", "forked")
     class TraceEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -399,6 +399,7 @@ class ExecutionCreated(_message.Message):
     HELD_FIELD_NUMBER: _ClassVar[int]
     EVENT_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CONSUMED_FIELD_NUMBER: _ClassVar[int]
+    FORKED_FIELD_NUMBER: _ClassVar[int]
     target: _common_pb2.Target
     input: _common_pb2.Payload
     key_base: bytes
@@ -410,7 +411,20 @@ class ExecutionCreated(_message.Message):
     held: _containers.RepeatedScalarFieldContainer[str]
     event_sequence: int
     consumed: _containers.RepeatedCompositeFieldContainer[ConsumedEvents]
-    def __init__(self, target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key_base: _Optional[bytes] = ..., run: _Optional[int] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., parent: _Optional[_Union[_common_pb2.ParentLink, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ..., journal_version: _Optional[int] = ..., held: _Optional[_Iterable[str]] = ..., event_sequence: _Optional[int] = ..., consumed: _Optional[_Iterable[_Union[ConsumedEvents, _Mapping]]] = ...) -> None: ...
+    forked: Forked
+    def __init__(self, target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key_base: _Optional[bytes] = ..., run: _Optional[int] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., parent: _Optional[_Union[_common_pb2.ParentLink, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ..., journal_version: _Optional[int] = ..., held: _Optional[_Iterable[str]] = ..., event_sequence: _Optional[int] = ..., consumed: _Optional[_Iterable[_Union[ConsumedEvents, _Mapping]]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ...) -> None: ...
+
+class Forked(_message.Message):
+    __slots__ = ("id", "run", "path", "bases")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    BASES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    run: int
+    path: str
+    bases: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, id: _Optional[str] = ..., run: _Optional[int] = ..., path: _Optional[str] = ..., bases: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ExecutionEnded(_message.Message):
     __slots__ = ("status", "result_json", "result", "failure", "writes", "object_state", "unclaimed_events")

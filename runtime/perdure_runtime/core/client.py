@@ -112,18 +112,25 @@ class ControlOperation(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     DELETE = "delete"
+    FORK = "fork"
 
 
 class ControlRequest(Struct, frozen=True):
-    """One operation on one or many executions."""
+    """One operation on executions: those in `ids`, or a page of those that `filter` selects.
+
+    `at` and `new_id` are for `fork`: the command path, and the id of the new execution.
+    """
 
     namespace: str
     request_id: str
     operation: ControlOperation
-    ids: tuple[str, ...]
+    ids: tuple[str, ...] = ()
     reason: str = ""
     input: Payload | None = None
     grace_ms: int | None = None
+    filter: ListRequest | None = None
+    at: str = ""
+    new_id: str = ""
 
 
 class ControlResult(Struct, frozen=True):
@@ -136,9 +143,10 @@ class ControlResult(Struct, frozen=True):
 
 
 class ControlReply(Struct, frozen=True):
-    """One result per id, in order."""
+    """One result per execution, in order; the cursor of the filter's next page ("" at the end)."""
 
     results: tuple[ControlResult, ...]
+    next_cursor: str = ""
 
 
 class SendEventRequest(Struct, frozen=True):

@@ -83,6 +83,7 @@ class Commands:
         self.gated = False
         self.arrivals = Arrivals()
         self._promises: set[str] = set()  # paths of those that are not recorded
+        self._origins: dict[bytes, tuple[bytes, ...]] = {}  # of a fork: the scopes that a scope was
         self._hints: dict[str, Issued] = {}
         self._slots = Slots(limit)
         self._occurrences: dict[tuple[bytes, str, str, bytes], int] = {}
@@ -93,6 +94,9 @@ class Commands:
         self._generations = dict(earlier.generations)
         self._begun = frozenset(earlier.begun)
         self.arrivals = earlier.arrivals
+        created = earlier.created
+        if created is not None and created.forked is not None:
+            self._origins = {created.key_base: created.forked.bases}
 
     # --- by the body --------------------------------------------------------------------
 
@@ -122,9 +126,14 @@ class Commands:
         issued.single_start = single_start
         issued.compensates = compensates
         self.open[path] = issued
+        origins = self._origins.get(scope, ())
+        if origins:
+            issued.first_scope = origins[-1]
         if self._generations:
-            issued.generation = self._generations.get(issued.key_of_generation(0), 0)
-        success = self.successes.get(issued.key) if reuse and self.successes else None
+            issued.generation = self._generations.get(issued.first_key, 0)
+        if origins and kind == BRANCH:
+            self._origins[issued.key] = tuple(issued.key_in(o, issued.generation) for o in origins)
+        success = self._success(issued, origins) if reuse and self.successes else None
         if success is not None:
             issued.reused = True
             issued.child_id = success.child_id
@@ -179,10 +188,18 @@ class Commands:
 
     def forget(self, path: str, forgotten: Issued) -> Issued:
         """The next attempt issues this operation anew, under another key (compensation)."""
-        original = forgotten.key_of_generation(0)
+        original = forgotten.first_key
         issued = Issued(FORGET, path, b"", forgotten.name, original, None, self._attempt, 0)
         self.open[path] = self.ready[path] = issued
         return issued
+
+    def _success(self, issued: Issued, origins: tuple[bytes, ...]) -> Success | None:
+        """What an earlier attempt left for this command, in a fork also under its earlier keys."""
+        success = self.successes.get(issued.key)
+        for scope in origins:
+            if success is None:
+                success = self.successes.get(issued.key_in(scope, issued.generation))
+        return success
 
     # --- by the machine, as the cursor passes entries ---------------------------------------
 

@@ -81,6 +81,7 @@ class Issued:
         compensates: key (generation 0) of the operation that it undoes, b"" for most.
         interrupted: a step that runs at most once and has begun elsewhere, with no outcome.
         start_recorded: a step that runs at most once and may begin here.
+        first_scope: the scope; in a fork, the one that it was in the first source.
         generation: how many compensations removed this operation before this attempt.
         request: a step's spec (opaque), a call's `CallRequest`, a timer's delay in ms, a value, ...
         source_index: of a wait: the entry of the event that it takes over from a cancelled one.
@@ -99,6 +100,7 @@ class Issued:
         "compensates",
         "digest",
         "done",
+        "first_scope",
         "generation",
         "holds_slot",
         "interrupted",
@@ -145,6 +147,7 @@ class Issued:
         self.compensates = b""
         self.cancel_asked = False
         self.source_index = 0
+        self.first_scope = scope
         self.outcome: Payload | Failure | None = None
         self.waiter: Any = None
         self.where: tuple[CodeType, int] | None = None
@@ -170,10 +173,17 @@ class Issued:
             self._key = self.key_of_generation(self.generation)
         return self._key
 
+    @property
+    def first_key(self) -> bytes:
+        """What compensations call this operation: its key before any of them, and before forks."""
+        return self.key_in(self.first_scope, 0)
+
     def key_of_generation(self, generation: int) -> bytes:
         """The key this operation has after so many compensations."""
+        return self.key_in(self.scope, generation)
+
+    def key_in(self, scope: bytes, generation: int) -> bytes:
+        """The key this operation would have in another scope."""
         if not self.digest:
-            return unkeyed_command_key(self.scope, self.kind, self.name, self.attempt, self.path)
-        return command_key(
-            self.scope, self.kind, self.name, self.digest, self.occurrence, generation
-        )
+            return unkeyed_command_key(scope, self.kind, self.name, self.attempt, self.path)
+        return command_key(scope, self.kind, self.name, self.digest, self.occurrence, generation)

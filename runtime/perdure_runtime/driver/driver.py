@@ -229,7 +229,7 @@ class Driver:
         created = machine.earlier.created
         assert created is not None
         loop = self._loop = DeterministicLoop(
-            seed=created.key_base,
+            seed=created.seed,
             now=machine.time_ms / 1000,
             virtual=self._options.deterministic,
         )

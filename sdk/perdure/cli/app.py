@@ -6,6 +6,7 @@ import typer
 
 from perdure.cli.cancel import cancel
 from perdure.cli.control import delete, pause, resume
+from perdure.cli.fork import fork
 from perdure.cli.health import health
 from perdure.cli.history import history
 from perdure.cli.list import list_executions
@@ -44,6 +45,7 @@ for command in (
     pause,
     resume,
     delete,
+    fork,
     health,
     workers,
     services,

@@ -1,4 +1,4 @@
-"""`perdure cancel`: ask an execution to stop."""
+"""`perdure cancel`: ask executions to stop."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.arguments import Endpoint, ExecutionId, Format, Namespace, Output, Token
+from perdure.cli.arguments import Endpoint, Format, Namespace, Output, Token
 from perdure.cli.connecting import with_client
-from perdure.cli.control import print_effect
+from perdure.cli.failures import failures_shown
+from perdure.cli.selecting import (
+    IdPrefix,
+    Ids,
+    OfFunction,
+    OfService,
+    OfStatus,
+    Selected,
+    Yes,
+    apply,
+)
 
 if TYPE_CHECKING:
     from perdure.client.client import Client
@@ -17,16 +27,23 @@ Reason = Annotated[str, typer.Option(help="Shown to the body and in the history.
 
 
 def cancel(
-    id: ExecutionId,
+    ids: Ids = None,
+    status: OfStatus = None,
+    service: OfService = "",
+    function: OfFunction = "",
+    prefix: IdPrefix = "",
+    yes: Yes = False,
     reason: Reason = "",
     endpoint: Endpoint = None,
     namespace: Namespace = None,
     token: Token = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Ask an execution to stop; its `finally` blocks still run."""
+    """Ask executions to stop; their `finally` blocks still run."""
+    with failures_shown():
+        selected = Selected(ids, status, service, function, prefix, yes)
 
-    async def work(client: Client) -> None:
-        print_effect(id, "cancel requested", await client.cancel(id, reason), output)
+    async def work(client: Client) -> int:
+        return await apply(client, "cancel", selected, "cancel requested", output, reason=reason)
 
     with_client(work, endpoint, namespace, token)

@@ -1,66 +1,89 @@
-"""`perdure pause`, `resume` and `delete`: one operation on one execution."""
+"""`perdure pause`, `resume` and `delete`: one operation on some executions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.cli.arguments import Endpoint, ExecutionId, Format, Namespace, Output, Token
+from perdure.cli.arguments import Endpoint, Format, Namespace, Output, Token
 from perdure.cli.connecting import with_client
-from perdure.cli.output import print_fields, print_json
+from perdure.cli.failures import failures_shown
+from perdure.cli.selecting import (
+    IdPrefix,
+    Ids,
+    OfFunction,
+    OfService,
+    OfStatus,
+    Selected,
+    Yes,
+    apply,
+)
 
 if TYPE_CHECKING:
     from perdure.client.client import Client
 
 
 def pause(
-    id: ExecutionId,
+    ids: Ids = None,
+    status: OfStatus = None,
+    service: OfService = "",
+    function: OfFunction = "",
+    prefix: IdPrefix = "",
+    yes: Yes = False,
     reason: str = "",
     endpoint: Endpoint = None,
     namespace: Namespace = None,
     token: Token = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Park an execution until it is resumed."""
+    """Park executions until they are resumed."""
+    with failures_shown():
+        selected = Selected(ids, status, service, function, prefix, yes)
 
-    async def work(client: Client) -> None:
-        print_effect(id, "paused", await client.pause(id, reason), output)
+    async def work(client: Client) -> int:
+        return await apply(client, "pause", selected, "paused", output, reason=reason)
 
     with_client(work, endpoint, namespace, token)
 
 
 def resume(
-    id: ExecutionId,
+    ids: Ids = None,
+    status: OfStatus = None,
+    service: OfService = "",
+    function: OfFunction = "",
+    prefix: IdPrefix = "",
+    yes: Yes = False,
     endpoint: Endpoint = None,
     namespace: Namespace = None,
     token: Token = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Let a paused or blocked execution go on."""
+    """Let paused or blocked executions go on."""
+    with failures_shown():
+        selected = Selected(ids, status, service, function, prefix, yes)
 
-    async def work(client: Client) -> None:
-        print_effect(id, "resumed", await client.resume(id), output)
+    async def work(client: Client) -> int:
+        return await apply(client, "resume", selected, "resumed", output)
 
     with_client(work, endpoint, namespace, token)
 
 
 def delete(
-    id: ExecutionId,
+    ids: Ids = None,
+    status: OfStatus = None,
+    service: OfService = "",
+    function: OfFunction = "",
+    prefix: IdPrefix = "",
+    yes: Yes = False,
     endpoint: Endpoint = None,
     namespace: Namespace = None,
     token: Token = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Forget an execution that has ended."""
+    """Forget executions that have ended."""
+    with failures_shown():
+        selected = Selected(ids, status, service, function, prefix, yes)
 
-    async def work(client: Client) -> None:
-        print_effect(id, "deleted", await client.delete(id), output)
+    async def work(client: Client) -> int:
+        return await apply(client, "delete", selected, "deleted", output)
 
     with_client(work, endpoint, namespace, token)
-
-
-def print_effect(id: str, done: str, effect: bool, output: Format) -> None:
-    """What an operation did."""
-    if output is Format.JSON:
-        print_json({"id": id, "effect": effect})
-    else:
-        print_fields({id: done if effect else "no effect, it has ended or is so already"})

@@ -1,4 +1,4 @@
-"""`perdure retry`: a new attempt of an execution that failed or is held."""
+"""`perdure retry`: a new attempt of executions that failed or are held."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.arguments import (
-    Endpoint,
-    ExecutionId,
-    Format,
-    Namespace,
-    Output,
-    Token,
-    parse_json,
-)
+from perdure.cli.arguments import Endpoint, Format, Namespace, Output, Token, parse_json
 from perdure.cli.connecting import with_client
-from perdure.cli.control import print_effect
 from perdure.cli.failures import failures_shown
+from perdure.cli.selecting import (
+    IdPrefix,
+    Ids,
+    OfFunction,
+    OfService,
+    OfStatus,
+    Selected,
+    Yes,
+    apply,
+)
 
 if TYPE_CHECKING:
     from perdure.client.client import Client
@@ -28,18 +29,24 @@ NewInput = Annotated[
 
 
 def retry(
-    id: ExecutionId,
+    ids: Ids = None,
+    status: OfStatus = None,
+    service: OfService = "",
+    function: OfFunction = "",
+    prefix: IdPrefix = "",
+    yes: Yes = False,
     input: NewInput = None,
     endpoint: Endpoint = None,
     namespace: Namespace = None,
     token: Token = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Start a new attempt of a failed, timed out, paused or blocked execution."""
+    """Start a new attempt of failed, timed out, paused or blocked executions."""
     with failures_shown():
+        selected = Selected(ids, status, service, function, prefix, yes)
         changes = {} if input is None else {"input": parse_json(input, "--input")}
 
-    async def work(client: Client) -> None:
-        print_effect(id, "queued for a new attempt", await client.retry(id, **changes), output)
+    async def work(client: Client) -> int:
+        return await apply(client, "retry", selected, "queued for a new attempt", output, **changes)
 
     with_client(work, endpoint, namespace, token)

@@ -19,7 +19,7 @@ from typing import (
 )
 from uuid import uuid4
 
-from perdure.client.control import control_one
+from perdure.client.control import Selection, control_many, control_one
 from perdure.client.handle import ExecutionHandle
 from perdure.client.query import ExecutionInfo, pages, statuses_of
 from perdure.client.step_ids import id_in_step
@@ -31,6 +31,7 @@ from perdure.options import DEFAULT_RETRY, NO_CALL_OPTIONS, CallOptions, RetryPo
 from perdure.registry import DEFAULT_SERVICE, definition_of, is_placed, target_of
 from perdure_runtime.core.client import (
     ControlOperation,
+    ControlResult,
     IdPolicy,
     ListRequest,
     MethodInfo,
@@ -38,8 +39,8 @@ from perdure_runtime.core.client import (
     WorkerInfo,
 )
 from perdure_runtime.core.entries import StartOptions, Target
-from perdure_runtime.core.errors import AmbiguousTargetError
-from perdure_runtime.core.limits import check_name
+from perdure_runtime.core.errors import AmbiguousTargetError, InvalidArgumentError
+from perdure_runtime.core.limits import check_execution_id, check_name
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.serde import Serializers
 from perdure_runtime.telemetry import current_trace
@@ -312,6 +313,70 @@ class Client:
     async def delete(self, id: str) -> bool:
         """Forget an execution that has ended. Raises as `retry` does."""
         return await self._control(ControlOperation.DELETE, id)
+
+    async def fork(self, id: str, *, at: str, new_id: str | None = None) -> ExecutionHandle[Any]:
+        """A new execution that begins with what another did before a command completed.
+
+        The source goes on as it is. The fork replays what is copied, issues that command and what
+        was still open anew, and continues; nothing that it does shares a key with the source.
+
+        Args:
+            at: a command path, as `history` shows it; of the last attempt that has it.
+            new_id: of the fork; made up when None.
+
+        Raises:
+            NotFoundError: there is no such execution, or no such command in it.
+            InvalidArgumentError: the command completed after a cancellation or timeout.
+            AlreadyExistsError: `new_id` is taken.
+        """
+        check_name("execution id", id)
+        new_id = uuid4().hex if new_id is None else check_execution_id(new_id)
+        await control_one(
+            self.transport, self.namespace, ControlOperation.FORK, id, at=at, new_id=new_id
+        )
+        return self.get(new_id)
+
+    async def control(
+        self,
+        operation: Literal["cancel", "retry", "pause", "resume", "delete"],
+        *,
+        ids: Sequence[str] | None = None,
+        status: str | Sequence[str] | None = None,
+        service: str = "",
+        method: str = "",
+        id_prefix: str = "",
+        parent_id: str = "",
+        reason: str = "",
+        input: Any = _UNSET,
+    ) -> Sequence[ControlResult]:
+        """One operation on many executions: on those with `ids`, or on all that the filter selects.
+
+        What starts after the call is left alone. Each execution has its own result: an illegal
+        transition of one stops nothing (semantics, section 8).
+
+        Args:
+            reason: for `cancel` and `pause`.
+            input: for `retry`; replaces the old one of each.
+
+        Returns:
+            A `ControlResult` for each: `id`, `effect`, `error_code` and `error_message`.
+
+        Raises:
+            InvalidArgumentError: neither ids nor a filter, both, or an unknown operation.
+        """
+        if operation not in ("cancel", "retry", "pause", "resume", "delete"):
+            raise InvalidArgumentError(
+                f"control(): {operation!r} is none of cancel, retry, pause, resume and delete"
+            )
+        changed = None if input is _UNSET else self._serializers.encode(input, what="input")
+        return await control_many(
+            self.transport,
+            self.namespace,
+            ControlOperation(operation),
+            Selection(ids, status, service, method, id_prefix, parent_id),
+            reason=reason,
+            new_input=changed,
+        )
 
     async def _control(
         self,

@@ -1,37 +1,98 @@
-"""Steering executions: cancel, retry, pause, resume, delete (semantics, section 8)."""
+"""Steering executions: one operation on one of them, or on many (semantics, section 8)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 from uuid import uuid4
 
+from msgspec.structs import replace
+
+from perdure.client.query import statuses_of
 from perdure.client.transport import Transport
 from perdure_runtime.core import errors
-from perdure_runtime.core.client import ControlOperation, ControlRequest, ControlResult
+from perdure_runtime.core.client import (
+    ControlOperation,
+    ControlRequest,
+    ControlResult,
+    ListRequest,
+)
 from perdure_runtime.core.payload import Payload
 
+PAGE: Final = 500
 
-async def control(
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which executions an operation is for: those with these ids, or all that a filter selects."""
+
+    ids: Sequence[str] | None = None
+    status: str | Sequence[str] | None = None
+    service: str = ""
+    method: str = ""
+    id_prefix: str = ""
+    parent_id: str = ""
+
+    def pages(self, namespace: str) -> Iterator[ControlRequest]:
+        """Requests without an operation yet: pages of ids, or the first page of the filter.
+
+        Raises:
+            InvalidArgumentError: neither ids nor a filter, or both; or there is no such status.
+        """
+        given = (self.status, self.service, self.method, self.id_prefix, self.parent_id)
+        if any(given) == (self.ids is not None):
+            raise errors.InvalidArgumentError(
+                "say which executions: ids=, or at least one of status=, service=, method=, "
+                "id_prefix= and parent_id=, not both"
+            )
+        empty = ControlRequest(namespace, "", ControlOperation.CANCEL)
+        if self.ids is None:
+            filter = ListRequest(
+                namespace,
+                statuses_of(self.status),
+                self.service,
+                self.method,
+                self.id_prefix,
+                self.parent_id,
+                PAGE,
+            )
+            yield replace(empty, filter=filter)
+            return
+        if isinstance(self.ids, str):
+            raise errors.InvalidArgumentError("ids= is a list of ids")
+        ids = iter(self.ids)
+        while page := tuple(islice(ids, PAGE)):
+            yield replace(empty, ids=page)
+
+
+async def control_many(
     transport: Transport,
     namespace: str,
     operation: ControlOperation,
-    ids: Sequence[str],
+    selection: Selection,
     *,
     reason: str = "",
     new_input: Payload | None = None,
-    grace_ms: int | None = None,
-) -> tuple[ControlResult, ...]:
-    """One operation on several executions; what went wrong with single ones is in the results."""
-    request = ControlRequest(
-        namespace=namespace,
-        request_id=uuid4().hex,
-        operation=operation,
-        ids=tuple(ids),
-        reason=reason,
-        input=new_input,
-        grace_ms=grace_ms,
-    )
-    return (await transport.control(request)).results
+) -> list[ControlResult]:
+    """One operation on many executions, page by page; problems of single ones are in the results.
+
+    Raises:
+        InvalidArgumentError: neither ids nor a filter, or both.
+    """
+    request = ControlRequest(namespace, uuid4().hex, operation, reason=reason, input=new_input)
+    results: list[ControlResult] = []
+    for page in selection.pages(namespace):
+        cursor = None
+        while cursor is None or cursor:
+            if page.filter is not None and cursor:
+                page = replace(page, filter=replace(page.filter, cursor=cursor))
+            asked = replace(request, request_id=uuid4().hex, ids=page.ids, filter=page.filter)
+            reply = await transport.control(asked)
+            results += reply.results
+            cursor = reply.next_cursor
+    return results
 
 
 async def control_one(
@@ -43,21 +104,26 @@ async def control_one(
     reason: str = "",
     new_input: Payload | None = None,
     grace_ms: int | None = None,
+    at: str = "",
+    new_id: str = "",
 ) -> bool:
     """One operation on one execution; whether it had an effect.
 
     Raises:
         NotFoundError, InvalidTransitionError, ...: what the coordinator found wrong.
     """
-    results = await control(
-        transport,
-        namespace,
-        operation,
-        (id,),
+    request = ControlRequest(
+        namespace=namespace,
+        request_id=uuid4().hex,
+        operation=operation,
+        ids=(id,),
         reason=reason,
-        new_input=new_input,
+        input=new_input,
         grace_ms=grace_ms,
+        at=at,
+        new_id=new_id,
     )
+    results = (await transport.control(request)).results
     if len(results) != 1:
         raise errors.ProtocolError(f"{operation} of one execution got {len(results)} answers")
     check_result(results[0])

@@ -98,7 +98,10 @@ def _told(entry: Entry) -> tuple[str, str, Payload | None]:
     match entry:
         case ExecutionCreated():
             target = entry.target.name()
-            return target, f"run {entry.run} of {target} created", entry.input
+            told = f"run {entry.run} of {target} created"
+            if entry.forked is not None:
+                told += f", forked from {entry.forked.id} at {entry.forked.path}"
+            return target, told, entry.input
         case ExecutionEnded():
             return "", f"execution {_ended(str(entry.status), entry.failure)}", entry.result
         case ExecutionRetried():

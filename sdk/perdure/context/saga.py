@@ -91,7 +91,7 @@ class Saga:
                 issued.key,
                 done.function,
                 (done.result,),
-                issued.key_of_generation(0),
+                issued.first_key,
             )
             cancelled = cancelled or late
             if failure is not None:

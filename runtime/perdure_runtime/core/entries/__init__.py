@@ -20,6 +20,7 @@ from perdure_runtime.core.entries.execution import (
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
+    Forked,
     StartOptions,
 )
 from perdure_runtime.core.entries.patch import PatchDecided
@@ -116,6 +117,7 @@ __all__ = [
     "ExecutionEnded",
     "ExecutionRetried",
     "Forgotten",
+    "Forked",
     "PatchDecided",
     "Paused",
     "PromiseCreated",

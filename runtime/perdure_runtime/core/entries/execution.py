@@ -26,6 +26,19 @@ class StartOptions(Struct, frozen=True):
     metadata: dict[str, str] = {}
 
 
+class Forked(Struct, frozen=True):
+    """Where a forked run comes from: `id`, its `run`, and the command `path` it was forked at.
+
+    `bases` are the key bases that the keys of copied entries derive from, the source's own first;
+    the last one seeds the random streams, so that a replay of the copied part draws the same.
+    """
+
+    id: str
+    run: int
+    path: str
+    bases: tuple[bytes, ...]
+
+
 class ExecutionCreated(Struct, frozen=True):
     """A run begins. `key_base` is what all idempotency keys of the run derive from.
 
@@ -45,6 +58,12 @@ class ExecutionCreated(Struct, frozen=True):
     held: tuple[str, ...] = ()
     event_sequence: int = 0
     consumed: tuple[Consumed, ...] = ()
+    forked: Forked | None = None
+
+    @property
+    def seed(self) -> bytes:
+        """What random streams are seeded with."""
+        return self.forked.bases[-1] if self.forked else self.key_base
 
 
 class ExecutionEnded(Struct, frozen=True):

@@ -12,6 +12,7 @@ from perdure_runtime.core.requests.control import cancel, pause, resume, retry
 from perdure_runtime.core.requests.create import check_attach, create
 from perdure_runtime.core.requests.event import consumed_events, deliver_events, subscription
 from perdure_runtime.core.requests.finish import finish
+from perdure_runtime.core.requests.fork import fork
 from perdure_runtime.core.requests.lease import adopt, grant, lease_lost, mismatch, release
 from perdure_runtime.core.requests.promise import heartbeat, settle_promise
 from perdure_runtime.core.requests.timer import timer_due
@@ -26,6 +27,7 @@ __all__ = [
     "create",
     "deliver_events",
     "finish",
+    "fork",
     "grant",
     "heartbeat",
     "lease_lost",

@@ -126,6 +126,7 @@ def fill_control_reply(message: client_pb2.ControlReply, reply: ControlReply) ->
         part.effect = result.effect
         part.error_code = result.error_code
         part.error_message = wire_text(result.error_message)
+    message.next_cursor = reply.next_cursor
 
 
 def read_control_reply(message: client_pb2.ControlReply) -> ControlReply:
@@ -134,7 +135,8 @@ def read_control_reply(message: client_pb2.ControlReply) -> ControlReply:
         tuple(
             ControlResult(part.id, part.effect, part.error_code, part.error_message)
             for part in message.results
-        )
+        ),
+        message.next_cursor,
     )
 
 

@@ -165,6 +165,11 @@ def fill_control_request(message: client_pb2.ControlRequest, request: ControlReq
         fill_payload(message.input, request.input)
     if request.grace_ms is not None:
         message.grace_ms = request.grace_ms
+    if request.filter is not None:
+        message.filter.SetInParent()
+        fill_list_request(message.filter, request.filter)
+    message.at = request.at
+    message.new_id = request.new_id
 
 
 def read_control_request(message: client_pb2.ControlRequest) -> ControlRequest:
@@ -187,6 +192,9 @@ def read_control_request(message: client_pb2.ControlRequest) -> ControlRequest:
         reason=message.reason,
         input=read_payload(message.input) if message.HasField("input") else None,
         grace_ms=message.grace_ms if message.HasField("grace_ms") else None,
+        filter=read_list_request(message.filter) if message.HasField("filter") else None,
+        at=message.at,
+        new_id=message.new_id,
     )
 
 

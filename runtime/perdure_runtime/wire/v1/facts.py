@@ -15,6 +15,7 @@ from perdure_runtime.core.entries import (
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
+    Forked,
     Paused,
     Resumed,
     TimerFired,
@@ -88,6 +89,12 @@ def fill_execution_created(message: journal_pb2.ExecutionCreated, entry: Executi
     message.event_sequence = entry.event_sequence
     for row in entry.consumed:
         message.consumed.add(event_id=row.event_id, after=row.after, upto=row.upto)
+    if entry.forked is not None:
+        forked = entry.forked
+        message.forked.SetInParent()
+        message.forked.id, message.forked.run = forked.id, forked.run
+        message.forked.path = forked.path
+        message.forked.bases.extend(forked.bases)
 
 
 def read_execution_created(message: journal_pb2.ExecutionCreated) -> ExecutionCreated:
@@ -104,7 +111,12 @@ def read_execution_created(message: journal_pb2.ExecutionCreated) -> ExecutionCr
         held=tuple(message.held),
         event_sequence=message.event_sequence,
         consumed=tuple(Consumed(row.event_id, row.after, row.upto) for row in message.consumed),
+        forked=_read_forked(message.forked) if message.HasField("forked") else None,
     )
+
+
+def _read_forked(message: journal_pb2.Forked) -> Forked:
+    return Forked(message.id, message.run, message.path, tuple(message.bases))
 
 
 def fill_execution_ended(message: journal_pb2.ExecutionEnded, entry: ExecutionEnded) -> None:

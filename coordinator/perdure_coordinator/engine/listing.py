@@ -1,0 +1,30 @@
+"""Rows by filter, as clients ask for them."""
+
+from __future__ import annotations
+
+from perdure_coordinator.engine.shard import Shard
+from perdure_runtime.core.client import ListRequest
+from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.limits import check_name
+from perdure_runtime.storage import Filter, Page
+
+
+async def rows_of(shard: Shard, request: ListRequest, max_limit: int) -> Page:
+    """One page, newest first, of everything decided so far.
+
+    Raises:
+        InvalidArgumentError: a bad name or cursor.
+    """
+    check_name("namespace", request.namespace)
+    await shard.committer.flushed()
+    parent = ExecutionKey(request.namespace, request.parent_id) if request.parent_id else None
+    filter = Filter(
+        request.namespace,
+        request.statuses,
+        request.service or None,
+        request.method or None,
+        parent,
+        request.id_prefix or None,
+    )
+    limit = min(max(1, request.limit), max_limit)
+    return await shard.store.query(filter, limit, request.cursor)
