@@ -146,6 +146,7 @@ def test_help_names_every_command() -> None:
         (("start", "a"), "Missing argument"),
         (("cancel",), "perdure: give the ids of executions, or a filter"),
         (("delete", "a", "--prefix", "b"), "perdure: give the ids of executions, or a filter"),
+        (("start", "a", "b", "--start-at", "noon"), "perdure: --start-at 'noon' is no ISO time"),
         (("fork", "a"), "Missing option"),
         (("frobnicate",), "No such command"),
         (("list", "-o", "xml"), "'xml' is not one of"),

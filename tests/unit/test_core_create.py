@@ -37,6 +37,20 @@ def test_a_start_time_in_the_past_is_now() -> None:
     assert History(start_at_ms=10).status is Status.QUEUED
 
 
+def test_a_delay_counts_from_the_acceptance_on_the_coordinators_clock() -> None:
+    history = History(delay_ms=700)
+    assert (Status.SCHEDULED, 700) == (history.status, history.due_in(TimerKind.START))
+    assert 1_700 == history.execution.row.due_ms
+    assert History(delay_ms=0).status is Status.QUEUED
+    assert History(delay_ms=-5).status is Status.QUEUED
+
+
+def test_the_later_of_start_time_and_delay_holds() -> None:
+    assert 4_000 == History(start_at_ms=5_000, delay_ms=700).due_in(TimerKind.START)
+    assert 700 == History(start_at_ms=1_100, delay_ms=700).due_in(TimerKind.START)
+    assert MAX_DUE_MS == History(delay_ms=2**63 - 1).execution.row.due_ms
+
+
 def test_no_start_time_and_no_timeout_is_beyond_what_a_store_holds() -> None:
     history = History(start_at_ms=2**63 - 1, execution_timeout_ms=2**63 - 1)
     assert {timer.due_ms for timer in history.timers.values()} == {MAX_DUE_MS}

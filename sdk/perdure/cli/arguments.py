@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -41,9 +42,24 @@ NewId = Annotated[
 ]
 Priority = Annotated[int, typer.Option(help="Higher runs earlier.")]
 Delay = Annotated[float | None, typer.Option(help="Seconds before it starts.", show_default=False)]
+StartAt = Annotated[
+    str | None,
+    typer.Option(help="ISO time with its zone, such as 2026-01-31T06:00Z.", show_default=False),
+]
 Timeout = Annotated[
     float | None, typer.Option(help="Seconds for the execution.", show_default=False)
 ]
+
+
+def parse_time(text: str, what: str) -> datetime:
+    """An ISO time with a zone. Raises `UsageError`."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        raise UsageError(f"{what} {text!r} is no ISO time with its zone, as 2026-01-31T06:00Z")
+    return when
 
 
 def parse_json(text: str, what: str = "INPUT") -> Any:

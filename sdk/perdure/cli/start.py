@@ -15,9 +15,11 @@ from perdure.cli.arguments import (
     Output,
     Priority,
     ServiceName,
+    StartAt,
     Timeout,
     Token,
     parse_json,
+    parse_time,
 )
 from perdure.cli.connecting import with_client
 from perdure.cli.failures import failures_shown
@@ -34,6 +36,7 @@ def start(
     id: NewId = None,
     priority: Priority = 0,
     delay: Delay = None,
+    start_at: StartAt = None,
     timeout: Timeout = None,
     endpoint: Endpoint = None,
     namespace: Namespace = None,
@@ -43,10 +46,18 @@ def start(
     """Start an execution and return when the start is on disk."""
     with failures_shown():
         payload = parse_json(input)
+        when = None if start_at is None else parse_time(start_at, "--start-at")
 
     async def work(client: Client) -> None:
         handle = await client.start(
-            service, function, payload, id=id, priority=priority, delay=delay, timeout=timeout
+            service,
+            function,
+            payload,
+            id=id,
+            priority=priority,
+            delay=delay,
+            start_at=when,
+            timeout=timeout,
         )
         if output is Format.JSON:
             print_json({"id": handle.id, "created": handle.created})

@@ -413,14 +413,10 @@ def start_options(options: CallOptions) -> StartOptions:
     execution of its own is retried three times (semantics, section 3).
     """
     retry = retry_policy("start", options.retry)
-    start_at = start_at_ms(options.start_at)
-    if options.delay:
-        from time import time
-
-        start_at = milliseconds(time() + options.delay)
     return StartOptions(
         priority=options.priority,
-        start_at_ms=start_at,
+        start_at_ms=start_at_ms(options.start_at),
+        delay_ms=milliseconds(options.delay or 0.0),
         execution_timeout_ms=optional_milliseconds("start", "timeout", options.timeout),
         retry=None if retry is None else retry.core(),
         handler_retry=DEFAULT_RETRY.core(),

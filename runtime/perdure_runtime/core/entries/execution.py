@@ -15,7 +15,11 @@ from perdure_runtime.core.version import JOURNAL_VERSION
 
 
 class StartOptions(Struct, frozen=True):
-    """What a start may say beside target and input; None leaves it to the function's definition."""
+    """What a start may say beside target and input; None leaves it to the function's definition.
+
+    `delay_ms` counts from the acceptance of the start on the coordinator's clock; the later of it
+    and `start_at_ms` holds.
+    """
 
     priority: int = 0
     start_at_ms: int | None = None
@@ -24,6 +28,7 @@ class StartOptions(Struct, frozen=True):
     retry: Retry | None = None
     handler_retry: Retry | None = None
     metadata: dict[str, str] = {}
+    delay_ms: int = 0
 
 
 class Forked(Struct, frozen=True):

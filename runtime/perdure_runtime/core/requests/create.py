@@ -29,6 +29,8 @@ def create(
 ) -> tuple[Execution, Decision]:
     """A new execution, queued or scheduled. The caller has checked that the id is free."""
     start_at_ms = min(options.start_at_ms or 0, MAX_DUE_MS)
+    if options.delay_ms > 0:
+        start_at_ms = max(start_at_ms, due_after(now_ms, options.delay_ms))
     scheduled = start_at_ms > now_ms
     row = ExecutionRow(
         key=key,

@@ -102,6 +102,8 @@ def fill_options(message: common_pb2.StartOptions, options: StartOptions) -> Non
     fill_retry(message.handler_retry, options.handler_retry)
     if options.metadata:
         message.metadata.update(options.metadata)
+    if options.delay_ms:
+        message.delay_ms = options.delay_ms
 
 
 def read_options(message: common_pb2.StartOptions) -> StartOptions:
@@ -115,6 +117,7 @@ def read_options(message: common_pb2.StartOptions) -> StartOptions:
         retry=read_retry(message.retry) if has("retry") else None,
         handler_retry=read_retry(message.handler_retry) if has("handler_retry") else None,
         metadata=dict(message.metadata),
+        delay_ms=message.delay_ms,
     )
 
 
