@@ -15,7 +15,7 @@ from operator import attrgetter
 import msgspec
 
 from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, ObjectKey
-from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.storage import (
     BadRow,
     CatalogRow,
@@ -29,6 +29,7 @@ from perdure_runtime.storage import (
     Ownership,
     Page,
     RequestRow,
+    ScheduleRow,
     StoredEntry,
     StoredExecution,
     StoreError,
@@ -61,6 +62,7 @@ class MemoryDisk:
     events: dict[int, EventRow] = field(default_factory=dict)  # by sequence, ascending
     waits: dict[tuple[EventName, str], WaitRow] = field(default_factory=dict)
     next_event: int = 1
+    schedules: dict[tuple[str, str], ScheduleRow] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -156,6 +158,17 @@ class MemoryStore:
         """Every registered method, in key order."""
         catalog = self._disk().catalog
         return [catalog[key] for key in sorted(catalog)]
+
+    async def schedules(self) -> list[ScheduleRow]:
+        """Every schedule, in key order."""
+        schedules = self._disk().schedules
+        return [schedules[key] for key in sorted(schedules)]
+
+    async def ended_before(self, until_ms: int, limit: int) -> list[ExecutionKey]:
+        """Finished executions that ended by then, those that ended first."""
+        rows = [r for r in self._disk().rows.values() if is_end(r.status)]
+        old = sorted((r for r in rows if r.ended_ms <= until_ms), key=attrgetter("ended_ms"))
+        return [row.key for row in old[:limit]]
 
     async def query(self, filter: Filter, limit: int, after: str = "") -> Page:
         """Rows that match, newest first."""
@@ -270,8 +283,9 @@ def _check_storable(batch: WriteBatch) -> None:
     parts = (batch.clock_ms, [*batch.rows.values()], batch.entries, [*batch.timers_set.values()])
     messages = (batch.outbox_added, batch.requests, batch.catalog, [*batch.objects.values()])
     mail = (batch.events, [*batch.waits_set.values()])
+    schedules = ([*batch.schedules], [*batch.schedules.values()])
     try:
-        msgspec.msgpack.encode((parts, messages, mail))
+        msgspec.msgpack.encode((parts, messages, mail, schedules))
     except (UnicodeEncodeError, OverflowError) as error:
         raise BadRow(str(error)) from error
 
@@ -301,6 +315,10 @@ def _apply(disk: MemoryDisk, batch: WriteBatch) -> None:
     for method in batch.catalog:
         disk.catalog[method.namespace, method.service, method.method] = method
     disk.objects.update(batch.objects)
+    for scheduled, schedule in batch.schedules.items():
+        disk.schedules.pop(scheduled, None)
+        if schedule is not None:
+            disk.schedules[scheduled] = schedule
     for event in batch.events:
         disk.next_event = max(disk.next_event, event.sequence + 1)
         if not (event.dedupe and any(_same(event, other) for other in disk.events.values())):

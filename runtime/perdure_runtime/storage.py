@@ -29,6 +29,7 @@ __all__ = [
     "Ownership",
     "Page",
     "RequestRow",
+    "ScheduleRow",
     "Store",
     "StoreBroken",
     "StoreError",
@@ -136,14 +137,22 @@ class WaitRow(Struct, frozen=True):
     after: int
 
 
+class ScheduleRow(Struct, frozen=True):
+    """A schedule and where it stands, encoded."""
+
+    namespace: str
+    id: str
+    data: bytes
+
+
 class WriteBatch(Struct):
     """Everything one commit writes: all of it or nothing.
 
     Order inside one commit: rows, entries, timers cleared then set, outbox removed then added,
-    requests, catalog, objects, events, waits cleared then set. Entries and timers need the row of
-    their execution, stored or in the batch; an entry's index is the journal's next one. Requests,
-    catalog rows and objects replace earlier ones of the same name. `clock_ms` is the coordinator's
-    clock, kept as a persisted maximum.
+    requests, catalog, objects, events, waits cleared then set, schedules. Entries and timers need
+    the row of their execution, stored or in the batch; an entry's index is the journal's next one.
+    Requests, catalog rows, objects and schedules replace earlier ones of the same name. `clock_ms`
+    is the coordinator's clock, kept as a persisted maximum.
     """
 
     shard_epoch: int
@@ -161,6 +170,7 @@ class WriteBatch(Struct):
     events: list[EventRow] = []
     waits_cleared: set[tuple[EventName, str]] = set()  # with the execution's id
     waits_set: dict[tuple[EventName, str], WaitRow] = {}
+    schedules: dict[tuple[str, str], ScheduleRow | None] = {}  # None: remove it
 
 
 class StoredExecution(Struct):
@@ -298,6 +308,14 @@ class Store(Protocol):
 
     async def catalog(self) -> list[CatalogRow]:
         """Every method that was ever registered."""
+        ...
+
+    async def schedules(self) -> list[ScheduleRow]:
+        """Every schedule, in order of namespace and id."""
+        ...
+
+    async def ended_before(self, until_ms: int, limit: int) -> list[ExecutionKey]:
+        """Finished executions with `ended_ms <= until_ms`, those that ended first."""
         ...
 
     async def query(self, filter: Filter, limit: int, after: str = "") -> Page:

@@ -35,6 +35,7 @@ from perdure_runtime.storage import (
     OutboxRow,
     Page,
     RequestRow,
+    ScheduleRow,
     Store,
     StoredEntry,
     StoreError,
@@ -203,6 +204,9 @@ class StoresAgree(RuleBasedStateMachine):
         events=st.lists(event_plans, max_size=3),
         waits_set=st.lists(waits, max_size=2),
         waits_cleared=st.lists(waits, max_size=2),
+        schedules=st.dictionaries(
+            st.tuples(texts, rarely_bad_texts), st.none() | st.binary(max_size=3), max_size=2
+        ),
     )
     def commit(
         self,
@@ -221,6 +225,7 @@ class StoresAgree(RuleBasedStateMachine):
         events: list[tuple[EventName, str, str, int, bytes, int]],
         waits_set: list[WaitRow],
         waits_cleared: list[WaitRow],
+        schedules: dict[tuple[str, str], bytes | None],
     ) -> None:
         lengths = {key: len(journal) for key, journal in self.disk.journals.items()}
         known = self.disk.rows.keys() | {row.key for row in rows}
@@ -256,6 +261,10 @@ class StoresAgree(RuleBasedStateMachine):
             events=mail,
             waits_cleared={(wait.name, wait.execution_id) for wait in waits_cleared},
             waits_set={(wait.name, wait.execution_id): wait for wait in waits_set},
+            schedules={
+                name: None if data is None else ScheduleRow(*name, data)
+                for name, data in schedules.items()
+            },
         )
         self.both("commit", lambda store: store.commit(batch))
 
@@ -294,6 +303,14 @@ class StoresAgree(RuleBasedStateMachine):
     @rule(namespace=texts, request_id=texts)
     def find_request(self, namespace: str, request_id: str) -> None:
         self.both("find_request", lambda store: store.find_request(namespace, request_id))
+
+    @rule()
+    def schedules(self) -> None:
+        self.both("schedules", lambda store: store.schedules())
+
+    @rule(until_ms=times, limit=st.integers(1, 4))
+    def ended_before(self, until_ms: int, limit: int) -> None:
+        self.both("ended_before", lambda store: store.ended_before(until_ms, limit))
 
     @rule()
     def catalog(self) -> None:
@@ -353,6 +370,8 @@ OPERATIONS = frozenset(
     | {
         "find_request",
         "catalog",
+        "schedules",
+        "ended_before",
         "query",
         "load_objects",
         "expire_requests",

@@ -22,6 +22,7 @@ from perdure_runtime.storage import (
     EventRow,
     OutboxRow,
     RequestRow,
+    ScheduleRow,
     StoredEntry,
     WaitRow,
     WriteBatch,
@@ -100,6 +101,11 @@ class Pending:
             self.batch.waits_set.pop((name, execution_id), None)
             self.batch.waits_cleared.add((name, execution_id))
 
+    def schedule(self, name: tuple[str, str], row: ScheduleRow | None) -> None:
+        """A schedule that changed, or None: it is removed."""
+        self.batch.schedules[name] = row
+        self.size_bytes += len(row.data) if row is not None else 64
+
     def message(self, session_id: str, message: CoordinatorMessage) -> None:
         """A message for a worker, held until the commit."""
         self.messages.setdefault(session_id, []).append(message)
@@ -134,6 +140,7 @@ class Pending:
             or batch.events
             or batch.waits_set
             or batch.waits_cleared
+            or batch.schedules
         )
 
     def seal(self, clock_ms: int) -> WriteBatch:

@@ -38,6 +38,7 @@ from perdure_runtime.testing.store_samples import (
     timer_of,
     timers_of,
 )
+from perdure_runtime.testing.store_schedules import SchedulesAndAges
 
 ODD_TEXTS = (
     "plain",
@@ -549,7 +550,13 @@ class ListsAndDeletion:
 
 
 class StoreConformance(
-    RowsAndJournals, Batches, TimersAndMessages, Mailboxes, ListsAndDeletion, ObjectsAndLanes
+    RowsAndJournals,
+    Batches,
+    TimersAndMessages,
+    Mailboxes,
+    ListsAndDeletion,
+    ObjectsAndLanes,
+    SchedulesAndAges,
 ):
     """Everything. Subclass it with a fixture `opening`."""
 

@@ -59,6 +59,10 @@ CREATE INDEX executions_by_parent
 CREATE INDEX executions_unfinished ON executions (namespace, id)
     WHERE status NOT IN ('completed', 'failed', 'cancelled', 'timed_out');
 
+-- What retention deletes next.
+CREATE INDEX executions_by_end ON executions (ended_ms)
+    WHERE status IN ('completed', 'failed', 'cancelled', 'timed_out');
+
 -- The lanes of objects, as a start-up rebuilds them: only what waits for an object or holds one.
 CREATE INDEX executions_in_lanes ON executions (lane_order, namespace, id) WHERE lane_order > 0;
 
@@ -108,6 +112,13 @@ CREATE TABLE catalog (
     method    TEXT NOT NULL,
     spec      BLOB NOT NULL,
     PRIMARY KEY (namespace, service, method)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE schedules (
+    namespace TEXT NOT NULL,
+    id        TEXT NOT NULL,
+    data      BLOB NOT NULL,
+    PRIMARY KEY (namespace, id)
 ) STRICT, WITHOUT ROWID;
 
 -- The last committed state of each durable object.

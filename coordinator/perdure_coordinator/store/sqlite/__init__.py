@@ -45,6 +45,7 @@ from perdure_runtime.storage import (
     Ownership,
     Page,
     RequestRow,
+    ScheduleRow,
     StoreBroken,
     StoredExecution,
     StoreError,
@@ -155,6 +156,15 @@ class SqliteStore:
     async def catalog(self) -> list[CatalogRow]:
         """Every registered method."""
         return await self._run(self._reader, load.catalog)
+
+    async def schedules(self) -> list[ScheduleRow]:
+        """Every schedule."""
+        return await self._run(self._reader, load.schedules)
+
+    async def ended_before(self, until_ms: int, limit: int) -> list[ExecutionKey]:
+        """Finished executions that ended by then."""
+        unit = partial(load.ended_before, until_ms=until_ms, limit=limit)
+        return await self._run(self._lister, unit)
 
     async def query(self, filter: Filter, limit: int, after: str = "") -> Page:
         """Rows that match, newest first."""

@@ -23,6 +23,7 @@ from perdure_runtime.storage import (
     Fenced,
     OutboxRow,
     Ownership,
+    ScheduleRow,
     StoredEntry,
     Timer,
     WriteBatch,
@@ -131,6 +132,8 @@ def write_batch(connection: sqlite3.Connection, batch: WriteBatch, places: Place
                 )
             if batch.events or batch.waits_cleared or batch.waits_set:
                 write_mail(connection, batch)
+            if batch.schedules:
+                _write_schedules(connection, batch.schedules)
             failpoint("in-commit")
     except BaseException:
         places.forget()
@@ -145,6 +148,7 @@ def _log_bytes(batch: WriteBatch, journals: int) -> int:
     pages += 3 * (len(batch.timers_set) + len(batch.timers_cleared) + len(batch.timers_all_cleared))
     pages += len(batch.outbox_added) + 2 * len(batch.requests) + 4 * len(batch.events)
     pages += 2 * (len(batch.objects) + len(batch.waits_cleared) + len(batch.waits_set))
+    pages += 2 * len(batch.schedules)
     data_bytes = sum(len(entry.data) for entry in batch.entries)
     data_bytes += sum(len(row.state.data) for row in batch.objects.values())
     data_bytes += sum(len(event.data) for event in batch.events)
@@ -248,6 +252,17 @@ def _write_names(connection: sqlite3.Connection, batch: WriteBatch) -> None:
         "INSERT OR REPLACE INTO catalog VALUES (?, ?, ?, ?)",
         [(c.namespace, c.service, c.method, c.spec) for c in batch.catalog],
     )
+
+
+def _write_schedules(
+    connection: sqlite3.Connection, schedules: dict[tuple[str, str], ScheduleRow | None]
+) -> None:
+    for name, row in schedules.items():
+        if row is None:
+            connection.execute("DELETE FROM schedules WHERE namespace = ? AND id = ?", name)
+        else:
+            values = (*name, row.data)
+            connection.execute("INSERT OR REPLACE INTO schedules VALUES (?, ?, ?)", values)
 
 
 def delete_executions(

@@ -26,6 +26,7 @@ from perdure_runtime.storage import (
     ObjectRow,
     OutboxRow,
     RequestRow,
+    ScheduleRow,
     StoredEntry,
     StoredExecution,
     Timer,
@@ -167,3 +168,20 @@ def catalog(connection: sqlite3.Connection) -> list[CatalogRow]:
         "SELECT namespace, service, method, spec FROM catalog ORDER BY 1, 2, 3"
     )
     return [CatalogRow(*columns) for columns in found]
+
+
+def schedules(connection: sqlite3.Connection) -> list[ScheduleRow]:
+    """Every schedule in key order."""
+    found = connection.execute("SELECT namespace, id, data FROM schedules ORDER BY 1, 2")
+    return [ScheduleRow(*columns) for columns in found]
+
+
+def ended_before(connection: sqlite3.Connection, until_ms: int, limit: int) -> list[ExecutionKey]:
+    """Finished executions, those that ended first; walks the index `executions_by_end`."""
+    found = connection.execute(
+        "SELECT namespace, id FROM executions"
+        " WHERE status IN ('completed', 'failed', 'cancelled', 'timed_out') AND ended_ms <= ?"
+        " ORDER BY ended_ms LIMIT ?",
+        (until_ms, limit),
+    )
+    return [ExecutionKey(*columns) for columns in found]
