@@ -73,6 +73,10 @@ class Service:
         self._methods[offered.name] = offered
         REGISTRY.settle(self.name, offered)
 
+    def offer(self, definition: Definition) -> None:
+        """Offer a definition without making this its home: calls of the function go elsewhere."""
+        self._methods[definition.name] = definition
+
     @overload
     def handler(self, function: F, /) -> F: ...
     @overload

@@ -2,26 +2,40 @@
 
 It never goes back, not even over restarts with a wall clock set back, so that a timer never fires
 before its time has passed on this clock (semantics, section 4). Leases do not use it: they are
-purely monotonic.
+purely monotonic. Tests of users put a clock in its place that they move by hand.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import Final
+from typing import Final, Protocol
 
 SLEW: Final = 0.05  # of the elapsed time, at most, towards a wall clock that is behind or ahead
+SHORTEST_WAIT_S: Final = 0.0005
 
 
-class Clock:
-    """Milliseconds since the epoch that never decrease."""
+class Clock(Protocol):
+    """What an engine needs of a clock."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch, never less than before."""
+        ...
+
+    async def wait(self, wake: asyncio.Event, until_ms: int) -> None:
+        """Return when `wake` is set or this clock may have reached `until_ms`."""
+        ...
+
+
+class SystemClock:
+    """The clock of a real coordinator."""
 
     def __init__(self, persisted_ms: int) -> None:
         self._now_ms = max(float(persisted_ms), time.time() * 1000)
         self._at = time.monotonic()
 
     def now_ms(self) -> int:
-        """The current time."""
+        """See `Clock`."""
         at = time.monotonic()
         elapsed_ms = (at - self._at) * 1000
         self._at = at
@@ -30,3 +44,12 @@ class Clock:
         bound_ms = elapsed_ms * SLEW
         self._now_ms = now_ms + max(-bound_ms, min(bound_ms, ahead_ms))
         return int(self._now_ms)
+
+    async def wait(self, wake: asyncio.Event, until_ms: int) -> None:
+        """See `Clock`."""
+        delay_s = max(SHORTEST_WAIT_S, (until_ms - self.now_ms()) / 1000)
+        try:
+            async with asyncio.timeout(delay_s):
+                await wake.wait()
+        except TimeoutError:
+            pass

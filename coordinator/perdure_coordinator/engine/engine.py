@@ -21,9 +21,10 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine.clients import Clients
+from perdure_coordinator.engine.clock import Clock, SystemClock
 from perdure_coordinator.engine.describe import Describer
 from perdure_coordinator.engine.dispatcher import Dispatcher
-from perdure_coordinator.engine.methods import refuse_unknown_methods
+from perdure_coordinator.engine.methods import refuse_unknown_methods, refuse_unserved
 from perdure_coordinator.engine.recovery import recover
 from perdure_coordinator.engine.sessions import SessionPort
 from perdure_coordinator.engine.shard import Shard
@@ -72,9 +73,14 @@ class Engine:
     """A running coordinator without its servers. Made by `open`."""
 
     def __init__(
-        self, store: Store, config: Config, on_fatal: Callable[[BaseException], None]
+        self,
+        store: Store,
+        config: Config,
+        on_fatal: Callable[[BaseException], None],
+        make_clock: Callable[[int], Clock],
     ) -> None:
         self._store = store
+        self._make_clock = make_clock
         self._config = config
         self._owner = config.owner or f"{platform.node()}:{os.getpid()}"
         self._on_fatal = on_fatal
@@ -96,14 +102,16 @@ class Engine:
         store: Store,
         config: Config | None = None,
         on_fatal: Callable[[BaseException], None] = lambda error: os._exit(70),
+        make_clock: Callable[[int], Clock] = SystemClock,
     ) -> Engine:
         """Become the store's owner, recover what an earlier one left, start.
 
         Args:
             on_fatal: called when what is on disk is unknown or another owner took over; the
                 process must end (architecture, section 3). Ends it by default.
+            make_clock: gets the persisted maximum in milliseconds; its clock starts there or later.
         """
-        engine = cls(store, config or Config(), on_fatal)
+        engine = cls(store, config or Config(), on_fatal, make_clock)
         try:
             await engine._begin()
         except BaseException:
@@ -255,6 +263,16 @@ class Engine:
         """How many executions are in memory."""
         return len(self._shard.executions)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is being decided, written or loaded: who waits, waits for others."""
+        return self._ready.is_set() and self._shard.quiet and not self._workers.busy
+
+    def refuse_unserved(self) -> None:
+        """Fail what is queued for services that nobody offers now, instead of waiting for one."""
+        if self._ready.is_set():
+            refuse_unserved(self._shard, self._workers)
+
     # --- life ----------------------------------------------------------------------------------
 
     async def stop(self, grace_s: float = 5.0) -> None:
@@ -293,6 +311,7 @@ class Engine:
             self._config,
             ownership,
             self._stats,
+            self._make_clock(ownership.clock_ms),
             lambda error: self._failed(shard, error),
         )
         workers = Workers(shard, self._owner)

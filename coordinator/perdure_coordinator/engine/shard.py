@@ -58,12 +58,13 @@ class Shard:
         config: Config,
         ownership: Ownership,
         stats: Stats,
+        clock: Clock,
         fail: Callable[[BaseException], None],
     ) -> None:
         self.store = store
         self.config = config
         self.epoch = ownership.epoch
-        self.clock = Clock(ownership.clock_ms)
+        self.clock = clock
         self.stats = stats
         self.fail = fail  # what is in memory cannot be relied on any more
         self.sessions = Sessions()
@@ -115,6 +116,11 @@ class Shard:
     def pending(self) -> Pending:
         """The batch in the making."""
         return self.committer.pending
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is to be written, released or loaded."""
+        return self.pending.empty and not self.loader.waiting
 
     def submit(self, key: ExecutionKey, action: Action) -> None:
         """Run an action on an execution: now if it is in memory, else when it has been loaded."""

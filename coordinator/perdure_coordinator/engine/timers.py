@@ -90,13 +90,8 @@ class Timers:
             next_ms = self._loaded_to_ms - self._horizon_ms // 2
             if self._heap:
                 next_ms = min(next_ms, self._heap[0][0])
-            delay_s = max(0.0005, (next_ms - self._clock.now_ms()) / 1000)
             self._wake.clear()
-            try:
-                async with asyncio.timeout(delay_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await self._clock.wait(self._wake, next_ms)
 
     async def _load(self, now_ms: int) -> None:
         until_ms = now_ms + self._horizon_ms

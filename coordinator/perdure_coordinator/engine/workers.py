@@ -480,6 +480,11 @@ class Workers:
         if error is not None:
             self._shard.fail(error)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way that is not in any batch yet."""
+        return bool(self._tasks)
+
     async def stop(self) -> None:
         """Cancel what is under way."""
         for handle in self._later.values():

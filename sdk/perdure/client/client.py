@@ -83,10 +83,12 @@ class Client:
         transport: Transport,
         namespace: str = "default",
         serializers: Serializers | None = None,
+        new_id: Callable[[], str] | None = None,
     ) -> None:
         self.namespace = check_name("namespace", namespace)
         self.transport = transport
         self._serializers = Serializers() if serializers is None else serializers
+        self._new_id = new_id or (lambda: uuid4().hex)  # of an execution started without an id
         self._found: dict[Definition, Target] = {}
 
     # --- starting ------------------------------------------------------------------------------
@@ -185,7 +187,7 @@ class Client:
         request = StartRequest(
             namespace=self.namespace,
             request_id=uuid4().hex,
-            id=options.id or uuid4().hex,
+            id=options.id or self._new_id(),
             target=target,
             input=payload,
             options=start_options(options),

@@ -126,6 +126,14 @@ class Executor:
         self._watch.stop()
         await self._link.close()
 
+    def abandon(self) -> None:
+        """Tear everything down and tell nothing, as if the process had been killed."""
+        self._draining = True
+        self.session_id = ""
+        for activation in list(self._activations.values()):
+            self._remove(activation)
+        self._outbox.clear()
+
     # --- LinkReceiver --------------------------------------------------------------------------
 
     def hello(self) -> Hello:

@@ -165,6 +165,15 @@ class Worker:
         assert self._stopped is not None
         await asyncio.wait([self._stopped])
 
+    async def abandon(self) -> None:
+        """Go as a killed process does: hand nothing back, tell nothing, cut running steps off.
+
+        For tests; what it ran goes on elsewhere as after a crash. Threads end when they return.
+        """
+        if self._executor is not None:
+            self._executor.abandon()
+        await self._end(0.0)
+
     async def run(self) -> None:
         """Start, and stop on SIGTERM or SIGINT."""
         await self.start()

@@ -1,0 +1,1 @@
+"""An order function and the tests that its authors would write."""

@@ -1,0 +1,249 @@
+"""The engine of users' tests: the real one over memory, on the test's own event loop.
+
+It can be crashed at any journal write: the commit fails before or after it reached the disk, the
+worker is torn down, and both begin anew from what is there, as after `kill -9`. What a client asked
+meanwhile is asked again, as a client of a server does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from perdure._compose.embedded import EmbeddedCoordinator, EmbeddedLink, EmbeddedTransport
+from perdure_coordinator.config import Config
+from perdure_coordinator.engine import Engine
+from perdure_coordinator.engine.clock import Clock
+from perdure_runtime.core.client import Outcome, StartReply, StartRequest
+from perdure_runtime.core.entries import Recorded
+from perdure_runtime.core.errors import CoordinatorUnavailableError
+from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.lifecycle import Status, is_end
+from perdure_runtime.memory import MemoryDisk, MemoryStore
+from perdure_runtime.storage import StoreError, WriteBatch
+
+T = TypeVar("T")
+BUSY: Final = (Status.QUEUED, Status.RUNNING)
+DAY_MS: Final = 24 * 3600 * 1000
+CONFIG: Final = Config(lease_ms=DAY_MS, resume_ms=0)  # a debugger may hold the loop
+
+
+@dataclass(frozen=True, slots=True)
+class CrashPoint:
+    """Where a run is to crash.
+
+    Args:
+        write: which journal write, counted from 1.
+        recorded: whether it reaches the disk before the crash.
+    """
+
+    write: int
+    recorded: bool
+
+    def __str__(self) -> str:
+        when = "after" if self.recorded else "before"
+        return f"{when} journal write {self.write}"
+
+
+class Crash(StoreError):
+    """The crash of a test; raised to the engine, never to users."""
+
+
+class KitStore(MemoryStore):
+    """Counts journal writes, says when something was written, and fails where it is told to."""
+
+    def __init__(self, coordinator: KitCoordinator) -> None:
+        super().__init__(coordinator.disk)
+        self._coordinator = coordinator
+
+    async def commit(self, batch: WriteBatch) -> None:
+        """See `Store`."""
+        coordinator = self._coordinator
+        crashes = None
+        if batch.entries:
+            coordinator.writes += 1
+            if coordinator.crash is not None and coordinator.crash.write == coordinator.writes:
+                crashes = coordinator.crash
+        if crashes is None or crashes.recorded:
+            await super().commit(batch)
+            coordinator.written()
+        if crashes is not None:
+            raise Crash(f"a crash {crashes}")
+
+
+class KitCoordinator(EmbeddedCoordinator):
+    """An engine over memory, on the loop that opens it; it survives its own crashes.
+
+    Args:
+        crashed: tears the worker down; awaited before the engine opens again.
+        reopened: starts the worker again; awaited before clients are served again.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        crash: CrashPoint | None,
+        *,
+        killed: Callable[[], None],
+        crashed: Callable[[], Awaitable[None]],
+        reopened: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__("memory")
+        self.disk = MemoryDisk()
+        self.crash = crash
+        self.writes = 0
+        self.crashes = 0
+        self._clock = clock
+        self._killed = killed
+        self._crashed = crashed
+        self._reopened = reopened
+        self._serving = asyncio.Event()
+        self._reopening: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def open(self) -> None:
+        """Open the engine."""
+        self.loop = asyncio.get_running_loop()
+        self.engine = await self._engine()
+        self._serving.set()
+
+    async def close(self) -> None:
+        """Close the engine. Twice is once."""
+        if not self._closed:
+            self._closed = True
+            if self._reopening is not None:
+                await asyncio.wait([self._reopening])
+            await self.engine.stop()
+
+    async def call(self, make: Callable[[Engine], Coroutine[Any, Any, T]]) -> T:
+        """Ask the engine, and ask again after a crash."""
+        while True:
+            await self._serving.wait()
+            crashes = self.crashes
+            try:
+                return await make(self.engine)
+            except CoordinatorUnavailableError:
+                if crashes == self.crashes:
+                    raise
+
+    async def serving(self) -> int:
+        """Wait until clients are served; returns how many crashes there were."""
+        await self._serving.wait()
+        return self.crashes
+
+    def die(self, error: BaseException) -> None:
+        """The process is gone, that of the worker too; another one begins."""
+        self.crashes += 1
+        self._serving.clear()
+        self._killed()
+        self._reopening = self.loop.create_task(self._begin_anew(), name="perdure-crash")
+
+    def written(self) -> None:
+        """Something reached the disk."""
+        self.loop.call_soon(self._refuse_unserved)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything waits for time, for an event, or for nothing any more."""
+        now_ms, disk = self._clock.now_ms(), self.disk
+        return (
+            self._serving.is_set()
+            and self.engine.quiet
+            and not disk.outbox
+            and not any(row.status in BUSY for row in disk.rows.values())
+            and not any(timer.due_ms <= now_ms for timer in disk.timers.values())
+        )
+
+    def ended(self, key: ExecutionKey) -> bool:
+        """Whether an execution has its outcome."""
+        row = self.disk.rows.get(key)
+        return row is not None and is_end(row.status)
+
+    def next_due_ms(self) -> int | None:
+        """When the next timer is due that is not due yet."""
+        now_ms = self._clock.now_ms()
+        return min((t.due_ms for t in self.disk.timers.values() if t.due_ms > now_ms), default=None)
+
+    async def _engine(self) -> Engine:
+        return await Engine.open(KitStore(self), CONFIG, self.die, lambda _: self._clock)
+
+    async def _begin_anew(self) -> None:
+        await self._crashed()
+        await self.engine.stop()
+        self.engine = await self._engine()
+        await self._reopened()
+        self._serving.set()
+
+    def _refuse_unserved(self) -> None:
+        if self._serving.is_set():
+            self.engine.refuse_unserved()
+
+
+class KitLink(EmbeddedLink):
+    """A link that can be cut at once and for ever."""
+
+    def cut(self) -> None:
+        """The worker is gone: it hears and says nothing any more."""
+        self._closed = True
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+
+    def connect_again(self) -> None:
+        """See `EmbeddedLink`; not after the cut."""
+        if not self._closed:
+            super().connect_again()
+
+
+class KitTransport(EmbeddedTransport):
+    """A client's way to the engine, which notes what the test waits for."""
+
+    def __init__(
+        self, coordinator: KitCoordinator, register: Callable[[StartRequest], None]
+    ) -> None:
+        super().__init__(coordinator)
+        self._kit = coordinator
+        self._register = register
+        self.awaited: dict[ExecutionKey, int] = {}
+
+    async def start(self, request: StartRequest) -> StartReply:
+        self._register(request)
+        return await super().start(request)
+
+    async def wait(self, namespace: str, id: str) -> Outcome:
+        with self._waiting(ExecutionKey(namespace, id)):
+            return await super().wait(namespace, id)
+
+    async def history(
+        self, namespace: str, id: str, from_index: int, follow: bool, values_only: bool = False
+    ) -> AsyncIterator[Recorded]:
+        index = from_index
+        with self._waiting(ExecutionKey(namespace, id)) if follow else contextlib.nullcontext():
+            while True:
+                crashes = await self._kit.serving()
+                journal = self._kit.engine.history(namespace, id, index, follow, values_only)
+                try:
+                    async for recorded in journal:
+                        yield recorded
+                        index = recorded.index + 1
+                    return
+                except CoordinatorUnavailableError:
+                    if crashes == self._kit.crashes:
+                        raise
+                finally:
+                    await journal.aclose()
+
+    @contextlib.contextmanager
+    def _waiting(self, key: ExecutionKey) -> Any:
+        self.awaited[key] = self.awaited.get(key, 0) + 1
+        try:
+            yield
+        finally:
+            self.awaited[key] -= 1
+            if not self.awaited[key]:
+                del self.awaited[key]
+
+
+__all__ = ["CrashPoint", "KitCoordinator", "KitLink", "KitTransport"]
