@@ -199,6 +199,10 @@ class SyncClient(_Twin[Client]):
 
     list = _iterating(Client.list)
     read_state = _blocking(Client.read_state)
+    send_event = _blocking(Client.send_event)
+    complete_promise = _blocking(Client.complete_promise)
+    fail_promise = _blocking(Client.fail_promise)
+    heartbeat_promise = _blocking(Client.heartbeat_promise)
     cancel = _blocking(Client.cancel)
     retry = _blocking(Client.retry)
     pause = _blocking(Client.pause)

@@ -18,12 +18,17 @@ from perdure_runtime.core.entries import (
     CancelRequested,
     CommandReused,
     Entry,
+    EventAwaited,
+    EventReceived,
+    EventSent,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
     Forgotten,
     PatchDecided,
     Paused,
+    PromiseCreated,
+    PromiseSettled,
     Recorded,
     Resumed,
     StartOptions,
@@ -38,11 +43,13 @@ from perdure_runtime.core.entries import (
     ValueEmitted,
 )
 from perdure_runtime.core.ids import (
+    PROMISE_DIGEST,
     ExecutionKey,
     ParentLink,
     child_id,
     command_key,
     root_key_base,
+    wait_digest,
 )
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
@@ -286,6 +293,51 @@ JOURNALS: dict[str, tuple[str, tuple[Entry, ...]]] = {
                 key_of("branch", "compensate reserve", ORDER.digest),
                 Payload(b"null"),
                 compensates=key_of("step", "reserve", ORDER.digest),
+            ),
+        ),
+    ),
+    "events": (
+        "Waits: one gets an event, one is cancelled and its event goes on to the next, one times "
+        "out; an event that is sent.",
+        run_of(
+            EventAwaited("0:1", "approval", key_of("event", "approval", wait_digest(False))),
+            EventReceived("0:1", 1, 7, ORDER),
+            EventAwaited(
+                "0.1:1",
+                "approval",
+                key_of("event", "approval", wait_digest(True)),
+                timeout_ms=86_400_000,
+                since_start=True,
+                due_ms=1_760_086_400_000,
+            ),
+            EventAwaited("0.2:1", "approval", key_of("event", "approval", wait_digest(False))),
+            EventReceived("0.2:1", 1, 0),
+            EventReceived("0.1:1", 1, 9, RESULT),
+            EventAwaited(
+                "0:2",
+                "approval",
+                key_of("event", "approval", wait_digest(False)),
+                source_index=7,
+            ),
+            EventSent(
+                "0:3", "shipped", ORDER, key_of("event send", "shipped", ORDER.digest), "order-8"
+            ),
+        ),
+    ),
+    "promises": (
+        "Promises: completed, failed, timed out.",
+        run_of(
+            PromiseCreated("0:1", "answer", key_of("promise", "answer", PROMISE_DIGEST)),
+            PromiseSettled("0:1", 1, key_of("promise", "answer", PROMISE_DIGEST), RESULT),
+            PromiseCreated(
+                "0:2", "other", key_of("promise", "other", PROMISE_DIGEST), 1_000, 500, 9
+            ),
+            PromiseSettled(
+                "0:2",
+                1,
+                key_of("promise", "other", PROMISE_DIGEST),
+                failure=DECLINED,
+                timed_out=True,
             ),
         ),
     ),

@@ -48,7 +48,8 @@ from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.slots import Slots
 
 _UNLIMITED: Final = (*LEAVING, EVENT, PROMISE)
-_SILENT: Final = (TIMER, PROMISE)
+_LASTING: Final = (*LEAVING, PROMISE)
+"""What is recorded although the body has ended: somebody outside may know of it."""
 
 
 class Commands:
@@ -397,8 +398,8 @@ class Commands:
     def abandon_all(self) -> list[Issued]:
         """The body ended: abandon all but what only leaves it; return the calls, steps and branches
         among them that the body had not abandoned itself."""
-        left = [issued for issued in self.open.values() if issued.kind not in LEAVING]
-        awaited = [issued for issued in left if not issued.abandoned and issued.kind not in _SILENT]
+        left = [issued for issued in self.open.values() if issued.kind not in _LASTING]
+        awaited = [issued for issued in left if not issued.abandoned and issued.kind != TIMER]
         for issued in left:
             self.abandon(issued)
             self.ready.pop(issued.path, None)

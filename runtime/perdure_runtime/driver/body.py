@@ -13,9 +13,24 @@ import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from perdure_runtime.core.arrivals import Wait
 from perdure_runtime.core.entries import AttemptStarted, ExecutionCreated, Target
 from perdure_runtime.core.errors import NotDeterministicError
-from perdure_runtime.core.issued import BRANCH, CALL, EMIT, SEND, STEP, CallRequest, Issued
+from perdure_runtime.core.ids import PROMISE_DIGEST, wait_digest
+from perdure_runtime.core.issued import (
+    BRANCH,
+    CALL,
+    EMIT,
+    EVENT,
+    EVENT_SEND,
+    PROMISE,
+    SEND,
+    STEP,
+    CallRequest,
+    EventRequest,
+    Issued,
+    PromiseRequest,
+)
 from perdure_runtime.core.machine import ReplayMachine
 from perdure_runtime.core.messages import Activate, Progress
 from perdure_runtime.core.payload import NULL, Failure, Payload
@@ -206,6 +221,50 @@ class Body:
             return
         outcome = task.result() if error is None else self._options.encode_failure(error)
         self._commands.branch_ended(future.issued, outcome)
+
+    def wait_event(self, wait: Wait, *, reuse: bool = True) -> CommandFuture:
+        """Wait for an event; gives its payload, or a failure of code `TIMEOUT`."""
+        node = self._owner()
+        issued = self._commands.issue(
+            EVENT,
+            node.next_path(),
+            self._scope(node),
+            wait.event_id,
+            wait_digest(wait.since_start),
+            wait,
+            reuse=reuse,
+        )
+        return self._future(issued)
+
+    def send_event(self, event: EventRequest, *, reuse: bool = True) -> CommandFuture:
+        """Send an event; done at once, it goes out with what the body sends next."""
+        node = self._owner()
+        issued = self._commands.issue(
+            EVENT_SEND,
+            node.next_path(),
+            self._scope(node),
+            event.name(),
+            event.payload.digest,
+            event,
+            reuse=reuse,
+        )
+        future = self._future(issued)
+        future.set_result(NULL)
+        return future
+
+    def promise(self, name: str, clocks: PromiseRequest, *, reuse: bool = True) -> CommandFuture:
+        """Make a promise; its key names it to those who settle it."""
+        node = self._owner()
+        issued = self._commands.issue(
+            PROMISE,
+            node.next_path(),
+            self._scope(node),
+            name,
+            PROMISE_DIGEST,
+            clocks,
+            reuse=reuse,
+        )
+        return self._future(issued)
 
     def emit(self, value: Payload, *, reuse: bool = True) -> None:
         """Emit a value; it is recorded in order with the other commands of the body."""

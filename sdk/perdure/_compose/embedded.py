@@ -27,6 +27,10 @@ from perdure_runtime.core.client import (
     ListRequest,
     MethodInfo,
     Outcome,
+    SendEventReply,
+    SendEventRequest,
+    SettlePromiseReply,
+    SettlePromiseRequest,
     StartReply,
     StartRequest,
     WorkerInfo,
@@ -255,6 +259,12 @@ class EmbeddedTransport(Transport):
 
     async def control(self, request: ControlRequest) -> ControlReply:
         return await self._coordinator.call(lambda engine: engine.control(request))
+
+    async def send_event(self, request: SendEventRequest) -> SendEventReply:
+        return await self._coordinator.call(lambda engine: engine.send_event(request))
+
+    async def settle_promise(self, request: SettlePromiseRequest) -> SettlePromiseReply:
+        return await self._coordinator.call(lambda engine: engine.settle_promise(request))
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         return await self._coordinator.call(lambda engine: engine.read_state(namespace, id))

@@ -6,6 +6,7 @@ import typer
 
 from perdure.cli.cancel import cancel
 from perdure.cli.control import delete, pause, resume
+from perdure.cli.event import event, promises
 from perdure.cli.fork import fork
 from perdure.cli.health import health
 from perdure.cli.history import history
@@ -40,6 +41,7 @@ for command in (
     show,
     history,
     stream,
+    event,
     cancel,
     retry,
     pause,
@@ -52,3 +54,4 @@ for command in (
 ):
     app.command()(command)
 app.command("list")(list_executions)
+app.add_typer(promises, name="promise")

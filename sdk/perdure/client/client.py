@@ -20,6 +20,7 @@ from typing import (
 from uuid import uuid4
 
 from perdure.client.control import Selection, control_many, control_one
+from perdure.client.events import failure_of, send_event, settle_promise
 from perdure.client.handle import ExecutionHandle
 from perdure.client.query import ExecutionInfo, pages, statuses_of
 from perdure.client.step_ids import id_in_step
@@ -284,6 +285,63 @@ class Client:
     async def read_state(self, id: str) -> dict[str, Any]:
         """What the `ctx.state` of an execution holds. Raises `NotFoundError`."""
         return await self.get(id).read_state()
+
+    # --- events and promises -------------------------------------------------------------------
+
+    async def send_event(
+        self,
+        event_id: str,
+        payload: Any = None,
+        dedupe_id: str | None = None,
+        *,
+        execution: str | None = None,
+    ) -> None:
+        """Send an event; returns when it is on disk (semantics, section 7).
+
+        It is kept, 7 days by default: every execution that waits for the id, now or later, gets it.
+
+        Args:
+            dedupe_id: a second event of the same id, address and dedupe id is ignored.
+            execution: the id of the one execution that it is for; it need not exist yet.
+
+        Raises:
+            InvalidArgumentError: a bad id.
+            SerializationError, LimitExceededError: the payload cannot be encoded.
+            OverloadedError, CoordinatorUnavailableError: nothing was sent.
+        """
+        encoded = self._serializers.encode(payload, what=f"event {event_id!r}")
+        await send_event(self.transport, self.namespace, event_id, encoded, dedupe_id, execution)
+
+    async def complete_promise(self, token: str, value: Any = None) -> bool:
+        """Give a promise its value; see `DurableContext.promise`.
+
+        Returns:
+            False when it had been settled before, has timed out, or its execution has ended.
+
+        Raises:
+            InvalidArgumentError: the token is damaged, or of another namespace.
+            NotFoundError: the execution was deleted.
+            SerializationError, LimitExceededError: the value cannot be encoded.
+        """
+        result = self._serializers.encode(value, what="value of the promise")
+        return await settle_promise(self.transport, self.namespace, token, result=result)
+
+    async def fail_promise(self, token: str, error: Exception | str) -> bool:
+        """Let a promise fail with an exception, or with an `ApplicationError` of this message.
+
+        Builtin classes are restored where it is awaited, others become a `CallError`. Returns and
+        raises as `complete_promise` does.
+        """
+        failure = failure_of(error, self._serializers)
+        return await settle_promise(self.transport, self.namespace, token, failure=failure)
+
+    async def heartbeat_promise(self, token: str) -> bool:
+        """Say that whoever is to settle the promise is alive.
+
+        Returns:
+            whether it is still open. Raises as `complete_promise` does.
+        """
+        return await settle_promise(self.transport, self.namespace, token, heartbeat=True)
 
     # --- steering ------------------------------------------------------------------------------
 

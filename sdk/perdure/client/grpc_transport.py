@@ -28,6 +28,10 @@ from perdure_runtime.core.client import (
     ListRequest,
     MethodInfo,
     Outcome,
+    SendEventReply,
+    SendEventRequest,
+    SettlePromiseReply,
+    SettlePromiseRequest,
     StartReply,
     StartRequest,
     WorkerInfo,
@@ -107,6 +111,12 @@ class GrpcTransport(Transport):
 
     async def control(self, request: ControlRequest) -> ControlReply:
         return await self._ask(request, ControlReply)
+
+    async def send_event(self, request: SendEventRequest) -> SendEventReply:
+        return await self._ask(request, SendEventReply)
+
+    async def settle_promise(self, request: SettlePromiseRequest) -> SettlePromiseReply:
+        return await self._ask(request, SettlePromiseReply)
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         values = await self._ask(ReadStateRequest(ExecutionKey(namespace, id)), StateValues)

@@ -18,12 +18,17 @@ from perdure_runtime.core.entries import (
     CancelRequested,
     CommandReused,
     Entry,
+    EventAwaited,
+    EventReceived,
+    EventSent,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
     Forgotten,
     PatchDecided,
     Paused,
+    PromiseCreated,
+    PromiseSettled,
     Recorded,
     Resumed,
     StateWritten,
@@ -130,6 +135,8 @@ def _told(entry: Entry) -> tuple[str, str, Payload | None]:
             return entry.name, told, None
         case ValueEmitted():
             return "", "value emitted", entry.value
+        case EventAwaited() | EventReceived() | EventSent() | PromiseCreated() | PromiseSettled():
+            return _told_of_event(entry)
         case PatchDecided():
             return entry.id, f"patch {entry.id} is in force", None
         case Forgotten():
@@ -157,6 +164,29 @@ def _told_of_step(
             why = failure_text(entry.failure)
             again = f"try {entry.tries} of step {entry.name} failed: {why}; next in"
             return entry.name, f"{again} {entry.delay_ms / 1000:g} s", None
+
+
+def _told_of_event(
+    entry: EventAwaited | EventReceived | EventSent | PromiseCreated | PromiseSettled,
+) -> tuple[str, str, Payload | None]:
+    match entry:
+        case EventAwaited():
+            name = entry.event_id
+            if entry.source_index:
+                return name, f"the wait for event {name} takes entry {entry.source_index}", None
+            limit = "" if entry.timeout_ms is None else f" for {entry.timeout_ms / 1000:g} s"
+            return name, f"waits for event {name}{limit}", None
+        case EventReceived() if entry.payload is None:
+            return "", "the wait for an event was cancelled", None
+        case EventReceived():
+            return "", f"event {entry.sequence} received", entry.payload
+        case EventSent():
+            to = f" to {entry.execution_id}" if entry.execution_id else ""
+            return entry.event_id, f"event {entry.event_id} sent{to}", entry.payload
+        case PromiseCreated():
+            return entry.name, f"promise {entry.name} made", None
+        case PromiseSettled():
+            return "", f"promise {_ended('completed', entry.failure)}", entry.result
 
 
 def _told_of_signal(entry: Entry) -> str:

@@ -18,6 +18,10 @@ from perdure_runtime.core.client import (
     ListRequest,
     MethodInfo,
     Outcome,
+    SendEventReply,
+    SendEventRequest,
+    SettlePromiseReply,
+    SettlePromiseRequest,
     StartReply,
     StartRequest,
     WorkerInfo,
@@ -27,7 +31,7 @@ from perdure_runtime.core.payload import Payload
 
 
 class Transport(Protocol):
-    """The twelve things that a client asks for. Used from one event loop."""
+    """What a client asks for. Used from one event loop."""
 
     async def start(self, request: StartRequest) -> StartReply:
         """Answers when the execution is on disk."""
@@ -57,6 +61,14 @@ class Transport(Protocol):
 
     async def control(self, request: ControlRequest) -> ControlReply:
         """One operation on several executions; problems of single ones are in the reply."""
+        ...
+
+    async def send_event(self, request: SendEventRequest) -> SendEventReply:
+        """Answers when the event is on disk."""
+        ...
+
+    async def settle_promise(self, request: SettlePromiseRequest) -> SettlePromiseReply:
+        """Says whether the request settled the promise, or found it open. Raises NotFoundError."""
         ...
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:

@@ -11,7 +11,7 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
+from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
 
 from perdure.context.branch import issue_branch
 from perdure.context.call import (
@@ -23,9 +23,11 @@ from perdure.context.call import (
     request,
     taken,
 )
+from perdure.context.event import issue_event, issue_wait
 from perdure.context.future import DurableFuture
 from perdure.context.log import ExecutionLogger
 from perdure.context.map import MapResult, check_map, run_map
+from perdure.context.promise import DurablePromise, issue_promise
 from perdure.context.race import check_contenders, run_race
 from perdure.context.run import StepOptions, issue_step
 from perdure.context.saga import Saga
@@ -380,6 +382,77 @@ class DurableContext:
         self.surroundings.body.progress(
             float(done), None if total is None else float(total), message
         )
+
+    def wait_for_event(
+        self,
+        event_id: str,
+        timeout: float | None = None,
+        *,
+        since: Literal["start"] | None = None,
+        reuse_on_retry: bool | None = None,
+    ) -> DurableFuture[Any]:
+        """Wait for an event and give its payload (semantics, section 7).
+
+        It takes the earliest event of this id that the execution has not consumed, one that was
+        sent before included. Waits for one id take events in the order in which they were issued;
+        what a cancelled wait was to get, the next one gets.
+
+        Args:
+            timeout: seconds; None waits for ever, 0 takes only what is there already.
+            since: "start" ignores events that are older than this run.
+
+        Raises (when awaited):
+            EventTimeoutError: a builtin `TimeoutError`; no event came in time.
+
+        Raises:
+            InvalidArgumentError: a `ValueError`; a bad id, a negative timeout.
+        """
+        return issue_wait(self.surroundings, event_id, timeout, since, reuse_on_retry)
+
+    def send_event(
+        self,
+        event_id: str,
+        payload: Any = None,
+        *,
+        execution: str | None = None,
+        dedupe_id: str | None = None,
+        reuse_on_retry: bool | None = None,
+    ) -> DurableFuture[None]:
+        """Send an event to everyone who waits for its id, now or later; see `Client.send_event`.
+
+        Recorded once, and in its mailbox with that record.
+
+        Raises:
+            InvalidArgumentError: a bad id.
+            SerializationError, LimitExceededError: the payload cannot be encoded.
+        """
+        return issue_event(
+            self.surroundings, event_id, payload, execution, dedupe_id, reuse_on_retry
+        )
+
+    def promise(
+        self,
+        name: str,
+        *,
+        timeout: float | None = None,
+        heartbeat_timeout: float | None = None,
+        reuse_on_retry: bool | None = None,
+    ) -> DurablePromise:
+        """Make a promise whose `token` lets anybody outside settle it, once.
+
+        Args:
+            name: in the journal; the same name again is another promise.
+            timeout: seconds until awaiting it raises `EventTimeoutError`.
+            heartbeat_timeout: the same, counted from the last `heartbeat_promise`.
+
+        Raises (when awaited):
+            what `fail_promise` was given, if it is a builtin class; `CallError` otherwise.
+            EventTimeoutError: nobody settled it in time.
+
+        Raises:
+            InvalidArgumentError: a bad name or timeout.
+        """
+        return issue_promise(self.surroundings, name, timeout, heartbeat_timeout, reuse_on_retry)
 
     def emit(self, value: Any) -> None:
         """Tell those who follow the execution a value (semantics, section 5).
