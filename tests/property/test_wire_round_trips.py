@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from perdure_proto.v1 import client_pb2, journal_pb2, worker_pb2
 from perdure_runtime.core.client import (
@@ -24,11 +25,18 @@ from perdure_runtime.core.client import (
     StartRequest,
     WorkerInfo,
 )
-from perdure_runtime.core.entries import COMMANDS, Entry
+from perdure_runtime.core.entries import COMMANDS, Entry, Recorded
 from perdure_runtime.core.errors import PerdureError
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
-from perdure_runtime.core.messages import Append, CoordinatorMessage, WorkerMessage
+from perdure_runtime.core.messages import (
+    Activate,
+    Append,
+    CoordinatorMessage,
+    Journal,
+    WorkerMessage,
+)
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.storage import StoredEntry
 from perdure_runtime.wire.v1 import admin, client, events
 from perdure_runtime.wire.v1.client_requests import HistoryRequest
 from perdure_runtime.wire.v1.entries import ENTRIES, decode_entry, encode_entry
@@ -43,6 +51,7 @@ from perdure_runtime.wire.v1.frames import (
     encode_worker_frame,
 )
 from perdure_runtime.wire.v1.kinds import KindTable
+from perdure_runtime.wire.v1.pages import StoredPage
 from tests.property.wire_values import RECORDED, TEXT, union_members, values_of
 
 EXAMPLES = settings(max_examples=25)
@@ -196,3 +205,22 @@ def test_workers_may_append_commands_only(recorded: Any) -> None:
     else:
         with pytest.raises(PerdureError, match="may not write"):
             decode_worker_frame(frame)
+
+
+@EXAMPLES
+@given(head=values_of(Activate) | values_of(Journal), recorded=st.lists(RECORDED, max_size=4))
+def test_a_stored_page_is_the_message_that_its_entries_make(
+    head: Activate | Journal, recorded: list[Recorded]
+) -> None:
+    empty = replace(head, entries=())
+    stored = [
+        StoredEntry(ExecutionKey("default", "a"), r.index, r.time_ms, b"", encode_entry(r.entry))
+        for r in recorded
+    ]
+    page = StoredPage(empty, stored)
+    whole = replace(head, entries=tuple(recorded))
+    assert page.opened() == whole
+    frame = CoordinatorFrame.FromString(page.encoded())
+    assert decode_coordinator_frame(frame) == decode_coordinator_frame(
+        encode_coordinator_frame([whole])
+    )

@@ -16,6 +16,7 @@ from perdure_runtime.core.messages import (
     Welcome,
     WorkerMessage,
 )
+from perdure_runtime.wire.v1.pages import StoredPage
 
 M = TypeVar("M", bound=CoordinatorMessage)
 
@@ -44,6 +45,10 @@ class ScriptedWorker:
         """The engine's way back."""
         self.told.extend(messages)
         self._news.set()
+
+    def send_page(self, page: StoredPage) -> None:
+        """The same for a page of a journal."""
+        self.send([page.opened()])
 
     def close(self, reason: str) -> None:
         """The engine ends the stream."""

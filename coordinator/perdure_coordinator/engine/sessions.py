@@ -7,13 +7,18 @@ from typing import Protocol
 
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.messages import CoordinatorMessage, Hello, MethodSpec
+from perdure_runtime.wire.v1.pages import StoredPage
 
 
 class SessionPort(Protocol):
-    """The way back to a worker. Neither method may block."""
+    """The way back to a worker. No method may block."""
 
     def send(self, messages: Sequence[CoordinatorMessage]) -> None:
         """Queue messages; called after the commit that covers them."""
+        ...
+
+    def send_page(self, page: StoredPage) -> None:
+        """Queue a page of a journal."""
         ...
 
     def close(self, reason: str) -> None:

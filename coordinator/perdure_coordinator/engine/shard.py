@@ -12,7 +12,8 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -43,6 +44,7 @@ from perdure_runtime.core.spans import spans_of
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.storage import Ownership, Store, StoredEntry
 from perdure_runtime.wire.v1.entries import encode_entry
+from perdure_runtime.wire.v1.pages import StoredPage
 
 _LOG = logging.getLogger("perdure.coordinator")
 
@@ -307,11 +309,13 @@ class Shard:
 
     def send(self, session: Session, messages: list[CoordinatorMessage]) -> None:
         """Hand messages to a session. A stream that cannot take them does not stop the others."""
-        try:
+        with _ending_stream(session):
             session.port.send(messages)
-        except Exception:
-            _LOG.exception("cannot send to worker %s: its stream ends", session.worker_id)
-            session.port.close("cannot send")
+
+    def send_page(self, session: Session, page: StoredPage) -> None:
+        """Hand a page of a journal to a session."""
+        with _ending_stream(session):
+            session.port.send_page(page)
 
     def _hold_back(self, messages: list[CoordinatorMessage]) -> list[CoordinatorMessage]:
         """News of an execution whose journal is still being sent waits for its last page."""
@@ -388,3 +392,12 @@ class Shard:
         """Answer a client after the commit that covers what the answer was read from."""
         self.pending.reply(future, value)
         self.committer.kick()
+
+
+@contextmanager
+def _ending_stream(session: Session) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        _LOG.exception("cannot send to worker %s: its stream ends", session.worker_id)
+        session.port.close("cannot send")

@@ -36,7 +36,6 @@ from perdure_runtime.core.messages import (
     Adopt,
     Append,
     Cached,
-    CoordinatorMessage,
     DrainWorker,
     Evict,
     Finish,
@@ -53,6 +52,7 @@ from perdure_runtime.core.version import negotiate
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.storage import CatalogRow, StoredEntry
 from perdure_runtime.wire.v1.entries import decode_entry
+from perdure_runtime.wire.v1.pages import StoredPage
 
 _LOG = logging.getLogger("perdure.coordinator")
 
@@ -360,15 +360,14 @@ class Workers:
                 break
             if stored is None or not stored.entries:
                 raise DataLossError(f"execution {execution.key.id!r}: entry {index} is missing")
-            entries = _decode(stored.entries)
-            more = index + len(entries) < upto
-            message: CoordinatorMessage = (
-                self._activate(execution, spec, epoch, entries, more)
+            more = index + len(stored.entries) < upto
+            head: Activate | Journal = (
+                self._activate(execution, spec, epoch, (), more)
                 if index == 0
-                else Journal(epoch, entries, more)
+                else Journal(epoch, (), more)
             )
-            shard.send(session, [message])
-            index += len(entries)
+            shard.send_page(session, StoredPage(head, stored.entries))
+            index += len(stored.entries)
         held = shard.paging.pop(epoch, [])
         if held and execution.epoch == epoch:
             shard.send(session, held)

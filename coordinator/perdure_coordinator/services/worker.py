@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import grpc
@@ -25,6 +25,7 @@ from perdure_coordinator.services.calls import (
 from perdure_coordinator.services.streams import FrameWriter, first_of
 from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError, ProtocolError
 from perdure_runtime.core.messages import CoordinatorMessage, Heartbeat, Hello
+from perdure_runtime.wire.v1.pages import StoredPage
 from perdure_runtime.wire.v1.rpc import WORKER_SERVICE
 from perdure_runtime.wire.v1.status import refused
 from perdure_runtime.wire.v1.streams import coordinator_chunks, read_worker_frame
@@ -42,9 +43,19 @@ class StreamPort:
 
     def send(self, messages: Sequence[CoordinatorMessage]) -> None:
         """Queue messages as one chunk."""
-        try:
+        with self._closed_by_errors():
             for chunk in coordinator_chunks(messages):
                 self._writer.put(chunk)
+
+    def send_page(self, page: StoredPage) -> None:
+        """Queue a page of a journal as one chunk."""
+        with self._closed_by_errors():
+            self._writer.put(page.encoded())
+
+    @contextlib.contextmanager
+    def _closed_by_errors(self) -> Iterator[None]:
+        try:
+            yield
         except PerdureError as error:
             _LOG.error("a message cannot be sent to its worker: %s", error)
             self._writer.close(error)

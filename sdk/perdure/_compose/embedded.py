@@ -39,6 +39,7 @@ from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError, ProtocolError
 from perdure_runtime.core.messages import CoordinatorMessage, Hello, Welcome, WorkerMessage
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.wire.v1.pages import StoredPage
 
 T = TypeVar("T")
 AGAIN_S: Final = 0.1
@@ -233,6 +234,10 @@ class _Port:
     def send(self, messages: Sequence[CoordinatorMessage]) -> None:
         """Hand over."""
         self._link.deliver(messages)
+
+    def send_page(self, page: StoredPage) -> None:
+        """Hand over, read."""
+        self._link.deliver([page.opened()])
 
     def close(self, reason: str) -> None:
         """The engine has given up on the session."""
