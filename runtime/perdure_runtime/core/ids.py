@@ -47,11 +47,10 @@ class ParentLink(NamedTuple):
 
 
 def _digest(size_bytes: int, person: bytes, *fields: bytes) -> bytes:
-    state = blake2b(digest_size=size_bytes, person=person)
+    parts: list[bytes] = []
     for field in fields:
-        state.update(len(field).to_bytes(4, "big"))
-        state.update(field)
-    return state.digest()
+        parts += len(field).to_bytes(4, "big"), field
+    return blake2b(b"".join(parts), digest_size=size_bytes, person=person).digest()
 
 
 def _number(value: int) -> bytes:

@@ -11,6 +11,7 @@ import random
 import sys
 import uuid
 from collections.abc import Callable, Coroutine
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from perdure_runtime.core.arrivals import Wait
@@ -41,6 +42,7 @@ from perdure_runtime.loop import DeterministicLoop, Node
 from perdure_runtime.loop.slices import current
 
 _OURS: Final = ("perdure.", "perdure_runtime.")
+_our_code: Final[dict[int, CodeType]] = {}  # what commands are issued through, by `id`
 
 BranchBody = Callable[[], Coroutine[Any, Any, Payload | Failure]]
 
@@ -364,6 +366,15 @@ class Body:
         """The loop made progress; remember where the user's code issued this."""
         self.loop.note_progress()
         frame = sys._getframe(2)
-        while frame.f_globals.get("__name__", "").startswith(_OURS) and frame.f_back is not None:
-            frame = frame.f_back
+        while id(code := frame.f_code) in _our_code or _is_ours(frame):
+            outer = frame.f_back
+            if outer is None:
+                break
+            _our_code[id(code)] = code
+            frame = outer
         issued.where = (frame.f_code, frame.f_lasti)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    name: str = frame.f_globals.get("__name__", "")
+    return name.startswith(_OURS)

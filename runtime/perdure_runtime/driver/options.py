@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from perdure_runtime.core.messages import Append, Finish, Mismatch
 from perdure_runtime.core.payload import Failure, Payload
@@ -38,8 +40,7 @@ class DriverOptions:
     warn: Callable[[str], None] = lambda text: None
 
 
-@dataclass(frozen=True, slots=True)
-class StartStep:
+class StartStep(Struct, frozen=True):
     """A step to run now. `tries` counts the tries reported before; `spec` is the issuer's own."""
 
     path: str
@@ -55,8 +56,7 @@ class StartStep:
         return self.path.rpartition(":")[0]
 
 
-@dataclass(slots=True)
-class Output:
+class Output(Struct):
     """What an `advance` asks its caller to do, in this order.
 
     Attributes:
@@ -66,7 +66,7 @@ class Output:
         more: deliveries remain; advance again soon.
     """
 
-    messages: list[Append | Finish | Mismatch] = field(default_factory=list)
-    abandon: list[str] = field(default_factory=list)
-    start: list[StartStep] = field(default_factory=list)
+    messages: list[Append | Finish | Mismatch] = []
+    abandon: list[str] = []
+    start: list[StartStep] = []
     more: bool = False

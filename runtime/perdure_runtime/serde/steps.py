@@ -20,7 +20,6 @@ from types import (
     ModuleType,
 )
 from typing import Any, Final, NamedTuple
-from weakref import WeakKeyDictionary
 
 from perdure_runtime.serde.canonical import digest_of
 from perdure_runtime.serde.qualified import code_name
@@ -54,7 +53,9 @@ class _Plan(NamedTuple):
     is_simple: bool
 
 
-_plans: Final[WeakKeyDictionary[CodeType, _Plan]] = WeakKeyDictionary()
+MAX_PLANS: Final = 4096
+_plans: Final[dict[int, tuple[CodeType, _Plan]]] = {}
+"""By `id` of the code, which the entry keeps alive: hashing code reads all of it, every time."""
 
 
 def step_input(
@@ -164,7 +165,7 @@ def _argument_form() -> Reduction:
 def _arguments(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments by name with defaults, as `inspect.Signature.bind` has them but much faster."""
     if isinstance(target, FunctionType):
-        plan = _plans.get(target.__code__) or _plan_of(target.__code__)
+        plan = _plan_of(target.__code__)
         if plan.is_simple and not kwargs and not target.__dict__:
             names, given = plan.positional, len(args)
             if given == len(names):
@@ -186,12 +187,17 @@ def _arguments(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> d
 
 
 def _plan_of(code: CodeType) -> _Plan:
+    known = _plans.get(id(code))
+    if known is not None:
+        return known[1]
     variadic = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
     plan = _Plan(
         positional=code.co_varnames[: code.co_argcount],
         is_simple=not variadic and not code.co_kwonlyargcount,
     )
-    _plans[code] = plan
+    if len(_plans) >= MAX_PLANS:  # functions made at run time, without end
+        _plans.clear()
+    _plans[id(code)] = code, plan
     return plan
 
 

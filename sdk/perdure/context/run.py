@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextvars
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from perdure.context.failures import step_error
 from perdure.context.future import DurableFuture, Outcome
@@ -30,8 +31,7 @@ _WHERE: Final = "ctx.run()"
 _warned: Final[set[tuple[str, str]]] = set()
 
 
-@dataclass(frozen=True, slots=True)
-class StepSpec:
+class StepSpec(Struct, frozen=True):
     """All that a worker needs to run a step.
 
     Args:
@@ -48,8 +48,7 @@ class StepSpec:
     variables: contextvars.Context
 
 
-@dataclass(frozen=True, slots=True)
-class StepOptions:
+class StepOptions(Struct, frozen=True):
     """What one `ctx.run` may say; None leaves it to the step, then to the flow."""
 
     name: str | None = None
