@@ -7,7 +7,7 @@ What a store keeps of an entry is what the wire says of it, but for its index an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from google.protobuf.message import DecodeError
 from msgspec import Struct
@@ -17,18 +17,30 @@ from perdure_proto.v1 import worker_pb2
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import ProtocolError
 from perdure_runtime.core.messages import Activate, Journal
-from perdure_runtime.storage import StoredEntry
 from perdure_runtime.wire.v1.entries import decode_entry
 from perdure_runtime.wire.v1.frames import CoordinatorFrame, encode_coordinator_frame
 
 _Page: TypeAlias = worker_pb2.Activate | worker_pb2.Journal
 
 
+class Unread(Protocol):
+    """An entry as a store keeps it."""
+
+    @property
+    def index(self) -> int: ...
+
+    @property
+    def time_ms(self) -> int: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+
 class StoredPage(Struct, frozen=True):
     """`head` is the message without its entries; `entries` are as a store keeps them."""
 
     head: Activate | Journal
-    entries: Sequence[StoredEntry]
+    entries: Sequence[Unread]
 
     def opened(self) -> Activate | Journal:
         """The message with its entries read, for links without a wire.
