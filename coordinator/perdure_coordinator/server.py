@@ -1,4 +1,4 @@
-"""The gRPC server of a coordinator: its port, its options and its services.
+"""The gRPC server of a coordinator: its port or socket, its options and its services.
 
 Listens on loopback addresses only, unless it is told that an unprotected port is meant. Does not
 own the engine and does not watch signals; `perdure_coordinator.serving` does.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from grpc import aio
 
@@ -17,10 +17,12 @@ from perdure_coordinator.engine import Engine
 from perdure_coordinator.services.admin import AdminService
 from perdure_coordinator.services.calls import Desk
 from perdure_coordinator.services.client import client_service
-from perdure_coordinator.services.standard import StandardServices
 from perdure_coordinator.services.worker import WorkerService
 from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
 from perdure_runtime.core.limits import MAX_FRAME_BYTES
+
+if TYPE_CHECKING:
+    from perdure_coordinator.services.standard import StandardServices
 
 OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # else a second server would share the port in silence
@@ -50,9 +52,13 @@ def check_address(host: str, insecure: bool) -> None:
 
 
 class Server:
-    """Serves an engine on one port."""
+    """Serves an engine on one port or Unix socket.
 
-    def __init__(self, engine: Engine, heartbeat_s: float) -> None:
+    Args:
+        standard: whether health checking and reflection are served; needs the extra `server`.
+    """
+
+    def __init__(self, engine: Engine, heartbeat_s: float, *, standard: bool = True) -> None:
         self._desk = Desk(engine)
         self._grpc = aio.server(options=OPTIONS)
         self.port = 0
@@ -63,7 +69,11 @@ class Server:
                 AdminService(self._desk).handler(),
             )
         )
-        self._standard = StandardServices(self._grpc)
+        self._standard: StandardServices | None = None
+        if standard:
+            from perdure_coordinator.services.standard import StandardServices
+
+            self._standard = StandardServices(self._grpc)
 
     def bind(self, host: str, port: int, *, insecure: bool = False) -> int:
         """Take the port (0: a free one) and return it.
@@ -85,6 +95,17 @@ class Server:
             ) from None
         return self.port
 
+    def bind_socket(self, path: str) -> None:
+        """Take a Unix socket. Who may reach it is for its directory to say.
+
+        Raises:
+            PerdureError: the path cannot be bound.
+        """
+        try:
+            self._grpc.add_insecure_port(f"unix:{path}")
+        except RuntimeError as error:
+            raise PerdureError(f"cannot listen at {path}: {error}") from None
+
     async def start(self) -> None:
         """Accept calls."""
         await self._grpc.start()
@@ -94,7 +115,8 @@ class Server:
         if self._desk.stopping:
             return
         self._desk.stopping = True
-        await self._standard.stop()
+        if self._standard is not None:
+            await self._standard.stop()
         ending = asyncio.create_task(self._grpc.stop(grace_s))
         await self._desk.engine.stop(grace_s)
         await asyncio.gather(*(stream.drain() for stream in self._desk.streams))

@@ -17,6 +17,7 @@ from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
 from perdure_coordinator.server import Server, check_address
 from perdure_coordinator.store import open_store
+from perdure_coordinator.store.sqlite import SqliteStore
 from perdure_runtime.real_loop import real_loop_factory
 
 STOP_GRACE_S = 5.0
@@ -70,6 +71,8 @@ async def _serve(options: Options) -> None:
     try:
         port = server.bind(options.host, options.port, insecure=options.insecure)
         await server.start()
+        if isinstance(store, SqliteStore):
+            store.say_where(f"http://{options.host}:{port}")
         _ready(options, port)
         await stop.wait()
     finally:

@@ -2,12 +2,17 @@
 
     PERDURE_ENDPOINT=http://localhost:8080 uvicorn examples.fastapi_app.app:app --port 8000
 
+Or without a coordinator and without workers of its own, all processes on one file:
+
+    PERDURE_DB=orders.db uvicorn examples.fastapi_app.app:app --port 8000 --workers 2
+
 `POST /orders` answers 202 when the order is on the coordinator's disk. An answer that was lost, or
 a 503, means "unknown": send the same order again, to any web process; it attaches to what exists.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -17,16 +22,21 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 import perdure
-from examples.fastapi_app.service import Order, Receipt, place_order
+from examples.fastapi_app.service import Order, Receipt, place_order, service
 from perdure.errors import InvalidArgumentError, LimitExceededError, OverloadedError
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """One client for the life of the process, to the coordinator at PERDURE_ENDPOINT."""
-    async with perdure.connect() as client:
-        app.state.durable = client
-        yield
+    """One client for the life of the process: of PERDURE_ENDPOINT, else of the embedded runtime."""
+    if os.environ.get("PERDURE_ENDPOINT"):
+        async with perdure.connect() as client:
+            app.state.durable = client
+            yield
+    else:
+        async with perdure.embedded(services=[service]) as runtime:
+            app.state.durable = runtime.client
+            yield
 
 
 def durable_client(request: Request) -> perdure.Client:

@@ -80,6 +80,7 @@ class PythonProcess:
         self.output, self.errors, self.match = [], [], None
         self._process = await asyncio.create_subprocess_exec(
             *self.command(),
+            stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
             env={**os.environ, **self.environment},
@@ -109,6 +110,38 @@ class PythonProcess:
         code = await self._process.wait()
         await asyncio.gather(*self._readers)
         return code
+
+    def tell(self, line: str) -> None:
+        """Write a line to its standard input."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+
+    async def says(self, pattern: str) -> re.Match[str]:
+        """Wait for the next line of its output that matches; what it said before is not looked at.
+
+        Raises:
+            ProcessEnded: it ended without.
+        """
+        expression = re.compile(pattern)
+        seen = len(self.output)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for line in self.output[seen:]:
+                    if match := expression.search(line):
+                        return match
+                seen = len(self.output)
+                if not self.running and all(reader.done() for reader in self._readers):
+                    raise ProcessEnded(f"it ended without {pattern}: {self.told()}")
+                self._line.clear()
+                await self._line.wait()
+
+    async def answer(self, line: str, pattern: str) -> re.Match[str]:
+        """Tell it a line and wait for its answer."""
+        said = asyncio.create_task(self.says(pattern))
+        await asyncio.sleep(0)  # it looks from here on
+        self.tell(line)
+        return await said
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

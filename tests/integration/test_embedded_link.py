@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from perdure._compose.embedded import EmbeddedCoordinator, EmbeddedLink
+from perdure._compose.coordinator import EmbeddedCoordinator
+from perdure._compose.embedded import EmbeddedLink
 from perdure_runtime.core.errors import PerdureError
 from perdure_runtime.core.messages import CoordinatorMessage, Hello, Welcome
 

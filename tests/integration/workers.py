@@ -7,6 +7,7 @@ that proves that one fired is a file of the test.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +25,7 @@ def worker_environment(witness: Path) -> dict[str, str]:
     """What every process with our test applications needs."""
     return {
         WITNESS: str(witness),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
         "PYTHONHASHSEED": "0",  # else the command starts itself anew
     }
 

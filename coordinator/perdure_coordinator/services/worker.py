@@ -93,7 +93,7 @@ class WorkerService:
         except TimeoutError:
             raise ProtocolError(f"no Hello within {HELLO_S:g} s") from None
         except PerdureError as error:
-            with contextlib.suppress(aio.UsageError):
+            with contextlib.suppress(aio.UsageError, aio.BaseError):
                 for chunk in coordinator_chunks([refused(error)]):
                     await context.write(chunk)
             raise

@@ -10,7 +10,7 @@ from perdure_runtime.core.errors import InvalidArgumentError
 from perdure_runtime.memory import MemoryStore
 from perdure_runtime.storage import Store
 
-__all__ = ["open_store"]
+__all__ = ["file_of", "open_store"]
 
 
 async def open_store(url: str | os.PathLike[str]) -> Store:
@@ -27,12 +27,22 @@ async def open_store(url: str | os.PathLike[str]) -> Store:
         SchemaVersionError: a newer version of Perdure wrote the file; nothing was changed.
         StoreError: the file cannot be opened or is not a database of Perdure's.
     """
-    if isinstance(url, os.PathLike):
-        return await open_file(Path(url))
     if url == "memory:":
         return MemoryStore()
-    if url in (":memory:", "sqlite://", "sqlite:///:memory:"):
-        return await open_memory()
+    path = file_of(url)
+    return await open_memory() if path is None else await open_file(path)
+
+
+def file_of(url: str | os.PathLike[str]) -> Path | None:
+    """The file that a URL of `open_store` names; None for a store in memory.
+
+    Raises:
+        InvalidArgumentError: an unknown kind of URL.
+    """
+    if isinstance(url, os.PathLike):
+        return Path(url)
+    if url in ("memory:", ":memory:", "sqlite://", "sqlite:///:memory:"):
+        return None
     scheme, separator, rest = url.partition("://")
     if separator and (scheme != "sqlite" or not rest.startswith("/")):
         raise InvalidArgumentError(
@@ -41,4 +51,4 @@ async def open_store(url: str | os.PathLike[str]) -> Store:
     path = rest[1:] if separator else url
     if not path:
         raise InvalidArgumentError("the path of the database is empty")
-    return await open_file(Path(os.path.expanduser(path)))  # noqa: ASYNC240 - asks no disk
+    return Path(os.path.expanduser(path))

@@ -1,8 +1,7 @@
-"""The embedded coordinator: the same engine and store in the caller's process, without a port.
+"""How worker and client reach a coordinator on another thread of their process.
 
-It has its own thread and loop, so that a blocked caller (a `time.sleep` in a notebook) does not
-stop timers and commits. The worker link and the client transport hand the same values over that a
-wire would carry. This module does not run user code; that is the worker's executor.
+The worker link and the client transport hand the same values over that a wire would carry. This
+module does not run user code; that is the worker's executor.
 """
 
 from __future__ import annotations
@@ -11,14 +10,13 @@ import asyncio
 import contextlib
 import functools
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final, Generic, TypeVar
 
+from perdure._compose.coordinator import EmbeddedCoordinator
 from perdure.client.transport import Transport
 from perdure.worker.link import LinkReceiver
-from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
-from perdure_coordinator.store import open_store
 from perdure_runtime.core.client import (
     ControlReply,
     ControlRequest,
@@ -43,65 +41,6 @@ from perdure_runtime.wire.v1.pages import StoredPage
 
 T = TypeVar("T")
 AGAIN_S: Final = 0.1
-
-
-class EmbeddedCoordinator:
-    """An engine on its own thread. Open and close it from any one loop."""
-
-    def __init__(self, database: str, config: Config | None = None) -> None:
-        self.database = database
-        self._config = config or Config()
-        self._ready = threading.Event()
-        self._error: BaseException | None = None
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._main, name="perdure-coordinator", daemon=True)
-        self.loop: asyncio.AbstractEventLoop
-        self.engine: Engine
-
-    async def open(self) -> None:
-        """Open the database, recover, and return once requests are served.
-
-        Raises:
-            DatabaseInUseError, SchemaVersionError: as `open_store`.
-        """
-        self._thread.start()
-        await asyncio.get_running_loop().run_in_executor(None, self._ready.wait)
-        if self._error is not None:
-            self._thread.join()
-            raise self._error
-
-    async def close(self) -> None:
-        """Commit what is decided and close the database. Twice is once."""
-        if self._thread.is_alive():
-            self.loop.call_soon_threadsafe(self._stop.set)
-            await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
-
-    async def call(self, make: Callable[[Engine], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine of the engine on its loop and await it here."""
-        if not self._thread.is_alive():
-            raise CoordinatorUnavailableError("the embedded runtime is closed")
-        coroutine = make(self.engine)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
-
-    def _main(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        store = await open_store(self.database)
-        try:
-            self.engine = await Engine.open(store, self._config)
-        except BaseException:
-            await store.close()
-            raise
-        self._ready.set()
-        await self._stop.wait()
-        await self.engine.stop()
 
 
 class EmbeddedLink:

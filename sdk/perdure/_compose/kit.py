@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from perdure._compose.embedded import EmbeddedCoordinator, EmbeddedLink, EmbeddedTransport
+from perdure._compose.coordinator import EmbeddedCoordinator
+from perdure._compose.embedded import EmbeddedLink, EmbeddedTransport
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
 from perdure_coordinator.engine.clock import Clock

@@ -1,23 +1,29 @@
 """The embedded runtime: coordinator, worker and client of one database file in this process.
 
 Bodies and async steps run on the loop that opened it, the coordinator on a thread of its own
-(architecture, section 7). Nothing listens on a port.
+(architecture, section 7). Nothing listens on a port. When another process of this user has the file
+open, its coordinator is used, and taken over when it goes away.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from perdure._compose.embedded import EmbeddedCoordinator, EmbeddedLink, EmbeddedTransport
+from perdure._compose.shared_link import SharedLink
+from perdure._compose.shared_transport import SharedTransport
+from perdure._compose.sharing import SharedFile
 from perdure.client.client import Client
+from perdure.client.transport import Transport
 from perdure.registry import all_services
 from perdure.service import Service
 from perdure.worker.worker import Worker
-from perdure_runtime.core.client import ListRequest, StartReply, StartRequest
+from perdure_coordinator.store import file_of
+from perdure_coordinator.store.sqlite import real_path
+from perdure_runtime.core.client import ListRequest
 from perdure_runtime.core.lifecycle import Status, is_end
 
 _BUSY: Final = (Status.QUEUED, Status.RUNNING)
@@ -62,12 +68,15 @@ async def open_embedded(
         tell: say on stderr how many executions go on.
 
     Raises:
-        DatabaseInUseError, SchemaVersionError: as `open_store`.
+        DatabaseInUseError: another process has the file and does not share it or answer.
+        SchemaVersionError: a newer Perdure wrote it.
     """
-    coordinator = EmbeddedCoordinator(database)
-    await coordinator.open()
+    path = file_of(database)
+    file = SharedFile(database, None if path is None else real_path(path))
+    place = await file.open()
     try:
-        link = EmbeddedLink(coordinator)
+        link = SharedLink(place)
+        file.moved, file.failed = link.moved, link.failed
         worker = Worker(
             all_services if services is None else lambda: services,
             lambda: link,
@@ -75,7 +84,7 @@ async def open_embedded(
             slots=slots,
             max_cached=max_cached,
         )
-        transport = ServingTransport(coordinator, worker, link.connect_again)
+        transport = SharedTransport(file, worker, link.connect_again)
         if tell:
             await _tell_of_unfinished(transport, namespace, database)
         await worker.start()
@@ -84,30 +93,10 @@ async def open_embedded(
         finally:
             await worker.stop(_CLOSE_GRACE_S)
     finally:
-        await coordinator.close()
+        await file.close()
 
 
-class ServingTransport(EmbeddedTransport):
-    """Registers what was defined since the runtime was opened before it starts any of it."""
-
-    def __init__(
-        self,
-        coordinator: EmbeddedCoordinator,
-        worker: Worker,
-        register_again: Callable[[], None],
-    ) -> None:
-        super().__init__(coordinator)
-        self._worker = worker
-        self._register_again = register_again
-
-    async def start(self, request: StartRequest) -> StartReply:
-        """See `Transport`."""
-        if not self._worker.serves(request.target):
-            self._register_again()
-        return await super().start(request)
-
-
-async def _tell_of_unfinished(transport: EmbeddedTransport, namespace: str, database: str) -> None:
+async def _tell_of_unfinished(transport: Transport, namespace: str, database: str) -> None:
     count, cursor = 0, ""
     while True:
         request = ListRequest(namespace, statuses=_UNFINISHED, limit=1000, cursor=cursor)

@@ -45,6 +45,8 @@ REFUSALS: Final = (
 )
 """Statuses of a session that another try will not change: version, token, no such service."""
 
+UNIX: Final = "unix:"
+
 Metadata = tuple[tuple[str, str], ...]
 
 
@@ -54,7 +56,7 @@ class Endpoint:
 
     Args:
         text: what the user wrote, for messages.
-        target: `host:port`.
+        target: `host:port`, or `unix:PATH`.
     """
 
     text: str
@@ -86,6 +88,8 @@ class Endpoint:
     def unavailable(self, reason: str = "") -> CoordinatorUnavailableError:
         """Nobody answers there."""
         why = f" ({reason})" if reason else ""
+        if self.target.startswith(UNIX):
+            return CoordinatorUnavailableError(f"no process answers at {self.text}{why}")
         port = self.target.rpartition(":")[2]
         return CoordinatorUnavailableError(
             f"no coordinator answers at {self.text}{why}; "
@@ -94,11 +98,13 @@ class Endpoint:
 
 
 def parse_endpoint(text: str, token: str | None = None, tls: Tls | None = None) -> Endpoint:
-    """The endpoint that a text names.
+    """The endpoint that a text names. `unix:PATH` is a socket of the embedded runtime.
 
     Raises:
         InvalidArgumentError: it is none.
     """
+    if text.startswith(UNIX):
+        return Endpoint(text, text, False, token)
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = "http", text

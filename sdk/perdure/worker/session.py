@@ -132,7 +132,7 @@ class GrpcLink:
                 self._tell(partial(self._receiver.refused, unwelcome.error))
                 return
             except PerdureError as error:
-                if attempt == 0:
+                if attempt == 0 and not self._closing.is_set():
                     _LOG.warning("%s; trying again", self._endpoint.unavailable(str(error)))
                 attempt += 1
             fresh = time.monotonic() - broken_s < FRESH_S

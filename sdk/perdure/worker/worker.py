@@ -217,6 +217,12 @@ class Worker:
         """Whether the last registration offered this."""
         return (target.service, target.method) in self._methods
 
+    @property
+    def outdated(self) -> bool:
+        """Whether something was defined since the last registration."""
+        offered = {(each.name, name) for each in self._offered() for name in each.methods}
+        return offered != self._methods.keys()
+
     # --- for the executor ----------------------------------------------------------------------
 
     def _offered(self) -> list[Service]:

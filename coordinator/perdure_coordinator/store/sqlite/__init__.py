@@ -30,6 +30,7 @@ from perdure_coordinator.store.sqlite.commit import (
 from perdure_coordinator.store.sqlite.connection import Link
 from perdure_coordinator.store.sqlite.errors import UNSTORABLE, store_error
 from perdure_coordinator.store.sqlite.lock import OwnerLock
+from perdure_coordinator.store.sqlite.place import check_local
 from perdure_coordinator.store.sqlite.query import query
 from perdure_coordinator.store.sqlite.schema import check_schema, migrate
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
@@ -223,6 +224,11 @@ class SqliteStore:
                 async with self._write_gate:
                     await self._run(self._keeper, partial(self._log.checkpoint, alone=True))
 
+    def say_where(self, place: str) -> None:
+        """Say in the lock file where the owner can be reached: `unix:PATH` or an endpoint."""
+        if self._lock is not None:
+            self._lock.say_where(place)
+
     async def close(self) -> None:
         """Let what is running end, close every connection, release the lock; idempotent."""
         if self._closed:
@@ -274,10 +280,11 @@ async def open_file(
     Raises:
         DatabaseInUseError: another opener has it.
         SchemaVersionError: a newer version of Perdure wrote it; nothing was changed.
-        StoreError: it cannot be opened, or is another application's.
+        StoreError: it cannot be opened, is another application's, or lies on a network.
     """
     _check_library()
-    path = _real_path(path)
+    path = real_path(path)
+    check_local(path)
     links: list[Link] = []
     lock = _lock_and_create(path)
     try:
@@ -311,7 +318,7 @@ def _check_library() -> None:
         )
 
 
-def _real_path(path: Path) -> Path:
+def real_path(path: Path) -> Path:
     """Two names of one file must get one lock."""
     return Path(os.path.realpath(path))
 

@@ -3,7 +3,8 @@
 It is never the database file itself: POSIX drops a process's locks on a file when any descriptor of
 it is closed, and SQLite depends on its own. The file stays when the lock is released (removing it
 would let two processes lock two files of one name). It says who holds it, for the error message of
-the next one; it is not read to decide anything.
+the next one, and where it can be reached. Only the lock itself decides who
+owns the file: what is written there may be of a holder that has died.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import fcntl
 import json
 import os
 import socket
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,30 @@ _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _RECORD_BYTES: Final = 4096
 
 _held: set[OwnerLock] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who wrote its name into the lock.
+
+    Args:
+        host: where it runs; a pid means nothing elsewhere.
+        boot_id: of that machine's start; a pid means nothing after another one.
+        place: where it can be reached: `unix:` and the socket at which it shares the database, or
+            the `http://` endpoint of a server. Empty while it starts.
+    """
+
+    host: str
+    boot_id: str
+    pid: int
+    place: str = ""
+
+    def __str__(self) -> str:
+        if self.host != socket.gethostname():
+            return f"process {self.pid} on {self.host}"
+        if self.pid == os.getpid():
+            return f"this process itself (pid {self.pid})"
+        return f"process {self.pid}"
 
 
 class OwnerLock:
@@ -34,28 +60,51 @@ class OwnerLock:
     """
 
     def __init__(self, database: Path) -> None:
-        self.path = database.with_name(database.name + ".lock")
+        self.path = _lock_path(database)
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _read_holder(self._descriptor)
+            holder = _read(self._descriptor) or "another process"
             os.close(self._descriptor)
             raise DatabaseInUseError(
                 f"{database} is in use by {holder}. One process owns a database: start "
                 f"`perdure server --db {database}` and connect to it from all of them, "
                 "or end the other one."
             ) from None
-        record = {"host": socket.gethostname(), "boot_id": _boot_id(), "pid": os.getpid()}
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(record).encode(), 0)
+        self._write(place="")
         _held.add(self)
+
+    def say_where(self, place: str) -> None:
+        """Say where others reach the holder; see `Holder`."""
+        self._write(place)
 
     def release(self) -> None:
         """Let the next opener have it; idempotent."""
         if self in _held:
             _held.discard(self)
             os.close(self._descriptor)
+
+    def _write(self, place: str) -> None:
+        holder = Holder(socket.gethostname(), _boot_id(), os.getpid(), place)
+        data = json.dumps(asdict(holder)).encode()
+        os.pwrite(self._descriptor, data.ljust(_RECORD_BYTES), 0)  # whole, over what was there
+
+
+def read_holder(database: Path) -> Holder | None:
+    """Who holds the database's lock or held it last; None when nobody has said."""
+    try:
+        descriptor = os.open(_lock_path(database), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _read(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock_path(database: Path) -> Path:
+    return database.with_name(database.name + ".lock")
 
 
 def _boot_id() -> str:
@@ -65,15 +114,14 @@ def _boot_id() -> str:
         return ""
 
 
-def _read_holder(descriptor: int) -> str:
+def _read(descriptor: int) -> Holder | None:
     try:
         record = json.loads(os.pread(descriptor, _RECORD_BYTES, 0))
-        pid, host = int(record["pid"]), str(record["host"])
+        return Holder(
+            str(record["host"]), str(record["boot_id"]), int(record["pid"]), str(record["place"])
+        )
     except (ValueError, KeyError, TypeError):  # it has the lock and has not written its name yet
-        return "another process"
-    if host != socket.gethostname():
-        return f"process {pid} on {host}"
-    return "this process itself" + f" (pid {pid})" if pid == os.getpid() else f"process {pid}"
+        return None
 
 
 def _close_inherited() -> None:
