@@ -8,11 +8,9 @@ machine, their outcomes come back through futures.
 from __future__ import annotations
 
 import random
-import sys
 import uuid
 from collections.abc import Callable, Coroutine
-from types import CodeType, FrameType
-from typing import Any, Final
+from typing import Any
 
 from perdure_runtime.core.arrivals import Wait
 from perdure_runtime.core.entries import AttemptStarted, ExecutionCreated, Target
@@ -39,10 +37,8 @@ from perdure_runtime.core.retry import Retry
 from perdure_runtime.driver.futures import BranchFuture, CommandFuture
 from perdure_runtime.driver.options import DriverOptions, TornDown
 from perdure_runtime.loop import DeterministicLoop, Node
+from perdure_runtime.loop.places import calling_place
 from perdure_runtime.loop.slices import current
-
-_OURS: Final = ("perdure.", "perdure_runtime.")
-_our_code: Final[dict[int, CodeType]] = {}  # what commands are issued through, by `id`
 
 BranchBody = Callable[[], Coroutine[Any, Any, Payload | Failure]]
 
@@ -365,16 +361,4 @@ class Body:
     def _note(self, issued: Issued) -> None:
         """The loop made progress; remember where the user's code issued this."""
         self.loop.note_progress()
-        frame = sys._getframe(2)
-        while id(code := frame.f_code) in _our_code or _is_ours(frame):
-            outer = frame.f_back
-            if outer is None:
-                break
-            _our_code[id(code)] = code
-            frame = outer
-        issued.where = (frame.f_code, frame.f_lasti)
-
-
-def _is_ours(frame: FrameType) -> bool:
-    name: str = frame.f_globals.get("__name__", "")
-    return name.startswith(_OURS)
+        issued.where = calling_place()

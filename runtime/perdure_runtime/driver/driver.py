@@ -271,6 +271,7 @@ class Driver:
         delay_ms = min(math.ceil(round(timer.delay * 1000, 3)), MAX_DELAY_MS)
         issued = self._machine.commands.issue_timer(timer.path, delay_ms)
         issued.waiter = timer
+        issued.where = timer.where
 
     def _timer_cancelled(self, timer: DurableTimer) -> None:
         issued = self._machine.commands.open.get(timer.path)

@@ -12,6 +12,8 @@ import contextvars
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from perdure_runtime.loop.places import calling_place
+
 if TYPE_CHECKING:
     from perdure_runtime.loop.lineage import Node
     from perdure_runtime.loop.loop import DeterministicLoop
@@ -48,9 +50,19 @@ class DurableTimer(asyncio.TimerHandle):
         number: its place in the order of creation, over the whole loop.
         delay: seconds from creation until it is due, as the body asked for them.
         issued: set by the driver once it has taken the timer; from then on only `fire()` runs it.
+        where: the user's code that asked for it.
     """
 
-    __slots__ = ("_node", "_ordinal", "_owner_loop", "_pending", "delay", "issued", "number")
+    __slots__ = (
+        "_node",
+        "_ordinal",
+        "_owner_loop",
+        "_pending",
+        "delay",
+        "issued",
+        "number",
+        "where",
+    )
     _loop = None
     _source_traceback = None
     _repr = None
@@ -80,6 +92,7 @@ class DurableTimer(asyncio.TimerHandle):
         self.number = number
         self.delay = delay
         self.issued = False
+        self.where = calling_place()
 
     # asyncio compares timers by due time; two sleeps of one second are not one timer.
     __hash__ = object.__hash__

@@ -11,6 +11,7 @@ from perdure.cli.fork import fork
 from perdure.cli.health import health
 from perdure.cli.history import history
 from perdure.cli.list import list_executions
+from perdure.cli.replay import replay
 from perdure.cli.result import result
 from perdure.cli.retry import retry
 from perdure.cli.run import run
@@ -51,6 +52,7 @@ for command in (
     health,
     workers,
     services,
+    replay,
 ):
     app.command()(command)
 app.command("list")(list_executions)

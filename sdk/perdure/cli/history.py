@@ -28,17 +28,29 @@ def history(
     token: Token = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Print the journal of an execution, one entry a line (JSON: one document a line)."""
+    """Print the journal of an execution, one entry a line (JSON: what `replay` reads)."""
 
     async def work(client: Client) -> None:
+        if output is Format.JSON:
+            await _export(client, id, follow)
+            return
         async for entry in client.get(id).history(follow=follow):
-            if output is Format.JSON:
-                print_json(entry)
-            else:
-                sys.stdout.write(_line(entry) + "\n")
-                sys.stdout.flush()
+            sys.stdout.write(_line(entry) + "\n")
+            sys.stdout.flush()
 
     with_client(work, endpoint, namespace, token)
+
+
+async def _export(client: Client, id: str, follow: bool) -> None:
+    """What `perdure replay` reads: each entry readable, and exact in `record`."""
+    from perdure.client.history import history_entry
+    from perdure.testing.journal import journal_line
+    from perdure_runtime.core.ids import ExecutionKey
+    from perdure_runtime.serde import Serializers
+
+    key, serializers = ExecutionKey(client.namespace, id), Serializers()
+    async for recorded in client.transport.history(client.namespace, id, 0, follow):
+        print_json(journal_line(key, recorded, history_entry(recorded, serializers)))
 
 
 def _line(entry: HistoryEntry) -> str:

@@ -11,16 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perdure.testing.clock import VirtualClock
+    from perdure.testing.journal import RecordedJournal
+    from perdure.testing.replaying import ReplayReport, replay
     from perdure.testing.runtime import MemoryRuntime
     from perdure.testing.stubs import Stub
 
 _HOMES = {
     "MemoryRuntime": "perdure.testing.runtime",
+    "RecordedJournal": "perdure.testing.journal",
+    "ReplayReport": "perdure.testing.replaying",
     "Stub": "perdure.testing.stubs",
     "VirtualClock": "perdure.testing.clock",
+    "replay": "perdure.testing.replaying",
 }
 
-__all__ = ["MemoryRuntime", "Stub", "VirtualClock"]
+__all__ = [
+    "MemoryRuntime",
+    "RecordedJournal",
+    "ReplayReport",
+    "Stub",
+    "VirtualClock",
+    "replay",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -38,10 +38,54 @@ from perdure_runtime.core.retry import retry_delay_ms
 from perdure_runtime.driver import Body, Driver, DriverOptions, StartStep
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.loop import outside_of_slice
-from perdure_runtime.serde import encode_exception
+from perdure_runtime.serde import Serializers, encode_exception
 
 _LOG = logging.getLogger("perdure.worker")
 MAX_DELIVERIES = 200
+
+
+def make_driver(
+    activate: Activate,
+    definition: Definition,
+    serializers: Serializers,
+    warn: Callable[[str], None],
+) -> Driver:
+    """A driver for an attempt of a definition; workers and replays use the same.
+
+    Raises:
+        ProtocolError: the journal is broken.
+    """
+    options = definition.options
+    return Driver(
+        activate,
+        partial(_run, definition, serializers),
+        DriverOptions(
+            encode_result=partial(definition.signature.bind_result, serializer=serializers),
+            encode_failure=partial(_encode_failure, definition, serializers),
+            max_concurrent_steps=options.max_concurrent_steps,
+            checkpoint_interval=options.checkpoint_interval,
+            deterministic=options.deterministic,
+            warn=warn,
+        ),
+    )
+
+
+async def _run(definition: Definition, serializers: Serializers, body: Body) -> Any:
+    options = definition.options
+    context = DurableContext(Surroundings(body, options, serializers, options.max_concurrent_steps))
+    enter_body(context)
+    args, kwargs = definition.signature.unbind(body.input, (context,), serializers)
+    return await _to_its_end(context, definition.function(*args, **kwargs))
+
+
+def _encode_failure(
+    definition: Definition, serializers: Serializers, error: BaseException
+) -> Failure:
+    failure = encode_exception(error, serializers)
+    policy = definition.options.retry
+    if policy is not None and failure.retryable and not policy.retries(error):
+        return msgspec.structs.replace(failure, retryable=False)
+    return failure
 
 
 class BodyActivation:
@@ -54,21 +98,7 @@ class BodyActivation:
         self._id = activate.key.id
         self._spans: StepSpans | None = None
         self._asked_for_spans = False
-        options = definition.options
-        self._driver = Driver(
-            activate,
-            self._run,
-            DriverOptions(
-                encode_result=partial(
-                    definition.signature.bind_result, serializer=host.serializers
-                ),
-                encode_failure=self._encode_failure,
-                max_concurrent_steps=options.max_concurrent_steps,
-                checkpoint_interval=options.checkpoint_interval,
-                deterministic=options.deterministic,
-                warn=self._warn,
-            ),
-        )
+        self._driver = make_driver(activate, definition, host.serializers, self._warn)
 
     @property
     def epoch(self) -> int:
@@ -132,25 +162,6 @@ class BodyActivation:
         for running in tries.values():
             running.drop()
         self._driver.evict()
-
-    # --- the body ------------------------------------------------------------------------------
-
-    async def _run(self, body: Body) -> Any:
-        definition, serializers = self._definition, self._host.serializers
-        options = definition.options
-        context = DurableContext(
-            Surroundings(body, options, serializers, options.max_concurrent_steps)
-        )
-        enter_body(context)
-        args, kwargs = definition.signature.unbind(body.input, (context,), serializers)
-        return await _to_its_end(context, definition.function(*args, **kwargs))
-
-    def _encode_failure(self, error: BaseException) -> Failure:
-        failure = encode_exception(error, self._host.serializers)
-        policy = self._definition.options.retry
-        if policy is not None and failure.retryable and not policy.retries(error):
-            return msgspec.structs.replace(failure, retryable=False)
-        return failure
 
     def _warn(self, text: str) -> None:
         with outside_of_slice():
