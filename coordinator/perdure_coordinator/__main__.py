@@ -10,11 +10,18 @@ from pathlib import Path
 import msgspec
 
 from perdure_coordinator.config import Config
+from perdure_coordinator.security import Security
 from perdure_coordinator.serving import Options, serve
 from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
 
 FAILED = 1
 USAGE = 2
+_SECURITY = {
+    "--tls-cert": "certificate of the server, PEM",
+    "--tls-key": "its key, PEM",
+    "--tls-client-ca": "clients need a certificate that one of these signed, PEM",
+    "--token-file": "every call needs one of these tokens, one a line",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--insecure", action="store_true", help="allow an address that other machines reach"
     )
+    for option, what in _SECURITY.items():
+        parser.add_argument(option, type=Path, help=what)
     parser.add_argument(
         "--set",
         action="append",
@@ -37,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         config = _config(given.set)
-        serve(Options(given.db, given.host, given.port, given.insecure, given.port_file, config))
+        security = Security(given.tls_cert, given.tls_key, given.tls_client_ca, given.token_file)
+        place = (given.db, given.host, given.port, given.insecure, given.port_file)
+        serve(Options(*place, security, config))
     except PerdureError as error:
         sys.stderr.write(f"perdure: {error}\n")
         return USAGE if isinstance(error, InvalidArgumentError) else FAILED

@@ -1,24 +1,25 @@
 """The gRPC server of a coordinator: its port or socket, its options and its services.
 
-Listens on loopback addresses only, unless it is told that an unprotected port is meant. Does not
-own the engine and does not watch signals; `perdure_coordinator.serving` does.
+Listens on loopback addresses only, unless it is protected (`perdure_coordinator.security`) or told
+that an unprotected port is meant. Does not own the engine and does not watch signals;
+`perdure_coordinator.serving` does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from typing import TYPE_CHECKING, Final
 
 from grpc import aio
 
 from perdure_coordinator.engine import Engine
+from perdure_coordinator.security import Security, check_address
 from perdure_coordinator.services.admin import AdminService
 from perdure_coordinator.services.calls import Desk
 from perdure_coordinator.services.client import client_service
 from perdure_coordinator.services.worker import WorkerService
-from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
+from perdure_runtime.core.errors import PerdureError
 from perdure_runtime.core.limits import MAX_FRAME_BYTES
 
 if TYPE_CHECKING:
@@ -36,31 +37,25 @@ OPTIONS: Final = (
 )
 
 
-def check_address(host: str, insecure: bool) -> None:
-    """Raise InvalidArgumentError for an address that others reach, unless `insecure` allows it."""
-    if insecure or host == "localhost":
-        return
-    try:
-        if ipaddress.ip_address(host.strip("[]")).is_loopback:
-            return
-    except ValueError:
-        pass  # a name: it may be anything
-    raise InvalidArgumentError(
-        f"{host} is no loopback address, and this server has neither encryption nor tokens; "
-        "listen on 127.0.0.1, or say insecure if the network is trusted"
-    )
-
-
 class Server:
     """Serves an engine on one port or Unix socket.
 
     Args:
         standard: whether health checking and reflection are served; needs the extra `server`.
+        security: of the port; who reaches a Unix socket is for its directory to say.
     """
 
-    def __init__(self, engine: Engine, heartbeat_s: float, *, standard: bool = True) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        heartbeat_s: float,
+        *,
+        standard: bool = True,
+        security: Security | None = None,
+    ) -> None:
         self._desk = Desk(engine)
-        self._grpc = aio.server(options=OPTIONS)
+        self._security = security or Security()
+        self._grpc = aio.server(options=OPTIONS, interceptors=self._security.interceptors())
         self.port = 0
         self._grpc.add_generic_rpc_handlers(
             (
@@ -79,15 +74,20 @@ class Server:
         """Take the port (0: a free one) and return it.
 
         Raises:
-            InvalidArgumentError: others reach the address and `insecure` was not said.
+            InvalidArgumentError: others reach the address and `insecure` was not said, or a TLS
+                file is none.
             PerdureError: the port is taken, or the address is not of this machine.
         """
-        check_address(host, insecure)
+        check_address(host, insecure, self._security)
+        credentials = self._security.credentials()
         host = host.strip("[]")
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             _probe(host, port)
-            self.port = self._grpc.add_insecure_port(address)
+            if credentials is None:
+                self.port = self._grpc.add_insecure_port(address)
+            else:
+                self.port = self._grpc.add_secure_port(address, credentials)
         except (OSError, RuntimeError) as error:
             why = error.strerror if isinstance(error, OSError) else "the port is taken"
             raise PerdureError(

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
-from perdure_coordinator.server import Server, check_address
+from perdure_coordinator.security import Security, check_address
+from perdure_coordinator.server import Server
 from perdure_coordinator.store import open_store
 from perdure_coordinator.store.sqlite import SqliteStore
 from perdure_runtime.real_loop import real_loop_factory
@@ -32,6 +33,7 @@ class Options:
         port: 0 takes a free one.
         insecure: whether an address that other machines reach is meant.
         port_file: gets the port when the server is ready.
+        security: TLS and tokens.
     """
 
     database: str = "perdure.db"
@@ -39,6 +41,7 @@ class Options:
     port: int = 8080
     insecure: bool = False
     port_file: Path | None = None
+    security: Security = field(default_factory=Security)
     config: Config = field(default_factory=Config)
 
 
@@ -56,7 +59,9 @@ def serve(options: Options) -> None:
 
 
 async def _serve(options: Options) -> None:
-    check_address(options.host, options.insecure)
+    check_address(options.host, options.insecure, options.security)
+    options.security.credentials()  # files that are none are told of before anything is opened
+    options.security.interceptors()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,12 +72,13 @@ async def _serve(options: Options) -> None:
     except BaseException:
         await store.close()
         raise
-    server = Server(engine, options.config.lease_ms / 3000)
+    server = Server(engine, options.config.lease_ms / 3000, security=options.security)
     try:
         port = server.bind(options.host, options.port, insecure=options.insecure)
         await server.start()
         if isinstance(store, SqliteStore):
-            store.say_where(f"http://{options.host}:{port}")
+            scheme = "https" if options.security.encrypted else "http"
+            store.say_where(f"{scheme}://{options.host}:{port}")
         _ready(options, port)
         await stop.wait()
     finally:

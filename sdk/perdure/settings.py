@@ -14,19 +14,34 @@ from typing import Any, Final
 
 import msgspec
 
+from perdure.client.security import Tls
 from perdure_runtime.core.errors import InvalidArgumentError
 
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What can be set. `endpoint` is None when nothing names one."""
+    """What can be set. `endpoint` is None when nothing names one.
+
+    Args:
+        tls_ca, tls_cert, tls_key: PEM files for an `https://` endpoint; see `Tls`.
+    """
 
     endpoint: str | None = None
     db: str = "perdure.db"
     token: str | None = None
     namespace: str = "default"
     embedded: bool = True
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+
+    def tls(self) -> Tls | None:
+        """The files for TLS; None when none is set, or the endpoint is plaintext."""
+        files = (self.tls_ca, self.tls_cert, self.tls_key)
+        if not any(files) or not (self.endpoint or "").startswith("https://"):
+            return None
+        return Tls(*files)
 
 
 def load_settings(

@@ -11,7 +11,7 @@ import pytest
 from grpc import aio
 
 from perdure.client.grpc_transport import GrpcTransport
-from perdure_coordinator.server import check_address
+from perdure_coordinator.security import check_address
 from perdure_runtime.core.errors import InvalidArgumentError, PerdureError, ProtocolError
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import DrainCoordinator, MethodSpec

@@ -170,6 +170,10 @@ class NotInExecutionError(PerdureError):
     """This needs a running execution (or a context member that steps do not have)."""
 
 
+class AuthenticationError(PerdureError):
+    """The coordinator does not know the token that came with the call, or none came."""
+
+
 class DatabaseInUseError(PerdureError):
     """Another process owns the database file; the message names its pid and the way out."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from perdure_coordinator.config import Config
+from perdure_coordinator.security import Security
 from perdure_coordinator.serving import Options, serve
 
 
@@ -16,6 +17,10 @@ def run_server(
     *,
     insecure: bool = False,
     port_file: Path | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    tls_client_ca: Path | None = None,
+    token_file: Path | None = None,
     **settings: Any,
 ) -> None:
     """Run a coordinator until SIGTERM or SIGINT.
@@ -25,6 +30,9 @@ def run_server(
         port: 0 takes a free one; the line on stdout says which.
         insecure: whether an address that other machines reach is meant.
         port_file: gets the port when the server is ready.
+        tls_cert, tls_key: PEM files of the server.
+        tls_client_ca: clients need a certificate that one of these signed.
+        token_file: every call needs one of these tokens, one a line.
         settings: fields of the coordinator's `Config`.
 
     Raises:
@@ -33,4 +41,5 @@ def run_server(
         SchemaVersionError: a newer version of Perdure wrote the database.
         PerdureError: the port is taken; the database cannot be opened.
     """
-    serve(Options(db, host, port, insecure, port_file, Config(**settings)))
+    security = Security(tls_cert, tls_key, tls_client_ca, token_file)
+    serve(Options(db, host, port, insecure, port_file, security, Config(**settings)))

@@ -19,6 +19,14 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="0 chooses a free one 
 
 PortFile = Annotated[Path | None, typer.Option(help="File that gets the port when ready.")]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Allow an address beyond loopback.")]
+Certificate = Annotated[Path | None, typer.Option("--tls-cert", help="The server's, PEM.")]
+Key = Annotated[Path | None, typer.Option("--tls-key", help="Of the certificate, PEM.")]
+ClientAuthority = Annotated[
+    Path | None, typer.Option("--tls-client-ca", help="Signs the certificates that clients need.")
+]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token-file", help="Every call needs one of these, one a line.")
+]
 Lease = Annotated[int, typer.Option(min=100, help="Silence after which a worker is given up.")]
 Resume = Annotated[int, typer.Option(min=0, help="Time a worker has to connect again.")]
 Grace = Annotated[int, typer.Option(min=0, help="Time that bodies have after a cancel.")]
@@ -31,6 +39,10 @@ def server(
     port: Port = 8080,
     port_file: PortFile = None,
     insecure: Insecure = False,
+    tls_cert: Certificate = None,
+    tls_key: Key = None,
+    tls_client_ca: ClientAuthority = None,
+    token_file: TokenFile = None,
     lease_ms: Lease = 10_000,
     resume_ms: Resume = 1_000,
     cancel_grace_ms: Grace = 10_000,
@@ -53,6 +65,10 @@ def server(
             port,
             insecure=insecure,
             port_file=port_file,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            tls_client_ca=tls_client_ca,
+            token_file=token_file,
             lease_ms=lease_ms,
             resume_ms=resume_ms,
             cancel_grace_ms=cancel_grace_ms,

@@ -27,6 +27,13 @@ MaxCached = Annotated[
 DefaultService = Annotated[
     str, typer.Option("--service", help="For functions that belong to no service.")
 ]
+Authority = Annotated[
+    str | None, typer.Option("--tls-ca", help="Signs the coordinator's certificate, PEM.")
+]
+Certificate = Annotated[
+    str | None, typer.Option("--tls-cert", help="The worker's own, for mutual TLS, PEM.")
+]
+Key = Annotated[str | None, typer.Option("--tls-key", help="Of that certificate, PEM.")]
 
 
 def worker(
@@ -38,6 +45,9 @@ def worker(
     endpoint: Endpoint = None,
     namespace: Namespace = None,
     token: Token = None,
+    tls_ca: Authority = None,
+    tls_cert: Certificate = None,
+    tls_key: Key = None,
 ) -> None:
     """Run the services of TARGET until Ctrl-C or SIGTERM."""
     with_fixed_hash_seed()
@@ -46,7 +56,14 @@ def worker(
     with failures_shown("stopped"):
         from perdure.settings import load_settings
 
-        settings = load_settings(endpoint=endpoint, namespace=namespace, token=token)
+        settings = load_settings(
+            endpoint=endpoint,
+            namespace=namespace,
+            token=token,
+            tls_ca=tls_ca,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+        )
         _serve(load_services(target, service), settings, slots, max_cached)
 
 
@@ -65,6 +82,7 @@ def _serve(services: list[Service], settings: Settings, slots: int, max_cached: 
             coordinator_endpoint=endpoint,
             namespace=settings.namespace,
             token=settings.token,
+            tls=settings.tls(),
             slots=slots,
             max_cached=max_cached,
         )

@@ -28,7 +28,8 @@ async def connect(
         endpoint: `http://host:port`, `https://host:port` or `host:port`. What is None comes from
             the settings (`PERDURE_ENDPOINT`, `_NAMESPACE`, `_TOKEN`, `perdure.toml`).
         token: sent with every request.
-        tls: files for `https://` that the system does not have.
+        tls: files for `https://` that the system does not have; from the settings too
+            (`PERDURE_TLS_CA`, `PERDURE_TLS_CERT`, `PERDURE_TLS_KEY`).
         ambient: whether direct calls in this event loop use it.
         retry_s: seconds for which a request is tried again while nobody answers.
 
@@ -45,7 +46,9 @@ async def connect(
         )
     from perdure.client.grpc_transport import GrpcTransport
 
-    transport = GrpcTransport(settings.endpoint, token=settings.token, tls=tls, retry_s=retry_s)
+    transport = GrpcTransport(
+        settings.endpoint, token=settings.token, tls=tls or settings.tls(), retry_s=retry_s
+    )
     try:
         client = Client(transport, settings.namespace)
         with made_ambient(client, ambient):

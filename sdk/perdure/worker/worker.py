@@ -297,7 +297,7 @@ def get_worker(
     def make_link() -> WorkerLink:
         from perdure.worker.session import GrpcLink
 
-        return GrpcLink(endpoint, token=settings.token, tls=tls)
+        return GrpcLink(endpoint, token=settings.token, tls=tls or settings.tls())
 
     return Worker(
         tuple,

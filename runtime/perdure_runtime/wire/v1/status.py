@@ -76,6 +76,7 @@ CODES: Final[dict[type[PerdureError], Code]] = {
     errors.JournalMismatchError: Code.FAILED_PRECONDITION,
     errors.NotDeterministicError: Code.FAILED_PRECONDITION,
     errors.NotInExecutionError: Code.FAILED_PRECONDITION,
+    errors.AuthenticationError: Code.UNAUTHENTICATED,
     errors.DatabaseInUseError: Code.FAILED_PRECONDITION,
     errors.SchemaVersionError: Code.FAILED_PRECONDITION,
     errors.DataLossError: Code.DATA_LOSS,
@@ -95,6 +96,8 @@ BARE_CODES: Final[dict[Code, type[PerdureError]]] = {
     Code.UNIMPLEMENTED: errors.ProtocolError,
     Code.UNAVAILABLE: errors.CoordinatorUnavailableError,
     Code.DATA_LOSS: errors.DataLossError,
+    Code.PERMISSION_DENIED: errors.AuthenticationError,
+    Code.UNAUTHENTICATED: errors.AuthenticationError,
 }
 """What a status without our metadata means: it comes from gRPC or from a proxy on the way."""
 
