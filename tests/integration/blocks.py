@@ -23,6 +23,8 @@ class Block:
         bodies: names of the step and handler bodies that one undisturbed run has.
         at_once: how many of them may be in flight at a time.
         state: what `ctx.state` holds at the end.
+        steps: how many of the bodies are steps, if that is not told by their names.
+        rounds: whether the bodies run in rounds of `at_once`, each after the one before.
         inner_steps: whether the bodies are steps of one child, not children of their own.
     """
 
@@ -35,9 +37,13 @@ class Block:
     at_once: int
     state: dict[str, Any]
     inner_steps: bool = False
+    steps: int = 0
+    rounds: bool = False
 
     def place(self, body: str) -> int:
         """Where a body stands: each needs the results of all those before its place."""
+        if self.rounds:
+            return self.bodies.index(body) // self.at_once
         return 0 if self.bodies.index(body) < self.at_once else self.bodies.index(body)
 
     async def start(self, client: Client, id: str) -> ExecutionHandle[Any]:
@@ -109,6 +115,31 @@ BLOCKS: Final = (
             "errors": [{"item_id": "y", "error": "item y is broken"}],
             "last_processed_item": "z",
         },
+    ),
+    Block(
+        "saga_transaction",
+        "primitives",
+        "saga_transaction",
+        {"items": [{"id": "tea"}], "payment": {"amount": 12}, "order": {"fails": "order"}},
+        {"success": False, "error": "order refused"},
+        ("reserve", "charge", "create", "refund t-12", "release r-tea"),
+        1,
+        {"saga_status": "failed"},
+    ),
+    Block(
+        "parallel_data_processing",
+        "primitives",
+        "parallel_data_processing",
+        ["one", "three"],
+        {"report": "0: one has 3 rows; 1: three has 5 rows", "rows": 2},
+        (
+            *("fetch one", "fetch three", "dataset one", "dataset three"),
+            *("analyze one", "analyze three", "combine"),
+        ),
+        2,
+        {},
+        steps=6,
+        rounds=True,
     ),
 )
 
@@ -184,5 +215,5 @@ async def check_execution(block: Block, client: Client, handle: ExecutionHandle[
     async for child in client.list(parent_id=handle.id):
         children += 1
         check_journal([entry async for entry in client.get(child.id).history()])
-    steps = sum(body.startswith("fetch_data_source") for body in block.bodies)
+    steps = block.steps or sum(body.startswith("fetch_data_source") for body in block.bodies)
     assert children == (1 if block.inner_steps else len(block.bodies) - steps)

@@ -16,12 +16,21 @@ from tests.integration.apps.callees import (
     service_a,
     service_b,
 )
+from tests.integration.apps.pattern_callees import (
+    PATTERN_CALLEES,
+    inventory,
+    orders,
+    payment,
+    report_generator,
+)
 from tests.seeds.durable_primitives import (
     advanced_service_integration,
     data_pipeline,
     process_data,
     stateful_processing,
 )
+from tests.seeds.parallel import parallel_data_processing
+from tests.seeds.saga import saga_transaction
 
 advanced = durable.service("advanced-service", "1.0.0")
 advanced.add_function(process_data)
@@ -30,8 +39,10 @@ advanced.add_function(data_pipeline)
 primitives = durable.service("primitives")
 primitives.add_function(advanced_service_integration)
 primitives.add_function(stateful_processing)
+primitives.add_function(parallel_data_processing)
+primitives.add_function(saga_transaction)
 
-SERVICES = [advanced, primitives, *CALLEES]
+SERVICES = [advanced, primitives, *CALLEES, *PATTERN_CALLEES]
 
 __all__ = [  # a worker serves the services that it finds in this module
     "SERVICES",
@@ -39,10 +50,14 @@ __all__ = [  # a worker serves the services that it finds in this module
     "combiner_service",
     "enrichment_service",
     "fallback_service",
+    "inventory",
+    "orders",
+    "payment",
     "primitives",
     "processing_service",
     "processor",
     "processor_service",
+    "report_generator",
     "report_service",
     "service_a",
     "service_b",
