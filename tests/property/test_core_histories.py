@@ -118,20 +118,24 @@ class Histories(RuleBasedStateMachine):
 
     def command(self, kind: str, number: int) -> Command:
         path = f"0:{number}"
-        attempt = self.history.execution.attempt
+        attempt, run = self.history.execution.attempt, self.history.execution.row.run
         commands: dict[str, Command] = {
             "s": step(path),
-            "c": call(path, attempt),
-            "d": call(path, attempt, detached=True),
+            "c": call(path, attempt, run=run),
+            "d": call(path, attempt, run=run, detached=True),
             "t": TimerStarted(path, number * 7 % 50),
             "f": StepFailed(path, "s", b"d" * 16, b"k" * 16, BOOM, 1, 20),
         }
         return commands[kind]
 
     @precondition(lambda self: self.held)
-    @rule(how=st.sampled_from(["result", "failure", "cancelled", "timed_out"]), data=st.data())
+    @rule(
+        how=st.sampled_from(["result", "failure", "cancelled", "timed_out", "continue_input"]),
+        data=st.data(),
+    )
     def finish(self, how: str, data: st.DataObject) -> None:
         outcomes: dict[str, object] = {"result": Payload(b"1"), "failure": BOOM}
+        outcomes["continue_input"] = Payload(b"2")
         cancel_index = self.history.execution.cancel_index
         consumed = data.draw(st.integers(0, self.sent))
         self.history.finish(consumed=consumed, **{how: outcomes.get(how, True)})  # type: ignore[arg-type]  # by name
@@ -163,7 +167,7 @@ class Histories(RuleBasedStateMachine):
     @rule(fails=st.booleans(), data=st.data())
     def end_call(self, fails: bool, data: st.DataObject) -> None:
         attempt, path = data.draw(st.sampled_from(sorted(self.history.execution.calls)))
-        self.history.complete_call(path, attempt, **({"failure": BOOM} if fails else {}))
+        self.history.complete_call(path, attempt, failure=BOOM if fails else None)
         self.note()
 
     @precondition(lambda self: self.history.timers)

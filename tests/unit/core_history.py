@@ -49,13 +49,13 @@ def step(path: str) -> StepCompleted:
 
 def call(path: str, attempt: int = 1, **fields: Any) -> CallIssued:
     """A call whose child's id is its address."""
-    id = fields.pop("child_id", "") or child_id(KEY, 1, attempt, path)
+    id = fields.pop("child_id", "") or child_id(KEY, fields.pop("run", 1), attempt, path)
     return CallIssued(path, Target("mail", "send"), INPUT, b"k" * 16, id, **fields)
 
 
-def address(path: str, attempt: int = 1) -> ParentLink:
+def address(path: str, attempt: int = 1, run: int = 1) -> ParentLink:
     """What the child of `call(path, attempt)` knows of its caller."""
-    return ParentLink(KEY, 1, attempt, path)
+    return ParentLink(KEY, run, attempt, path)
 
 
 class History:
@@ -118,14 +118,13 @@ class History:
         self.execution.epoch = 0
         return self.did(requests.lease_lost(self.execution, max_crashes, self.now_ms))
 
-    def complete_call(self, path: str, attempt: int = 1, **fields: Any) -> History:
-        result = None if "failure" in fields else Payload(b"2")
+    def complete_call(
+        self, path: str, attempt: int = 1, run: int | None = None, **fields: Any
+    ) -> History:
         failure = fields.get("failure")
-        return self.did(
-            requests.call_completed(
-                self.execution, address(path, attempt), result, failure, self.now_ms
-            )
-        )
+        result = None if failure else Payload(b"2")
+        link = address(path, attempt, run or self.execution.row.run)
+        return self.did(requests.call_completed(self.execution, link, result, failure, self.now_ms))
 
     def fire(self, timer: Timer) -> History:
         """The timer is due, whatever has become of it since it was set."""

@@ -21,6 +21,7 @@ from perdure_runtime.core.entries import (
     EventAwaited,
     EventReceived,
     EventSent,
+    ExecutionContinued,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
@@ -344,6 +345,24 @@ JOURNALS: dict[str, tuple[str, tuple[Entry, ...]]] = {
     "patch": (
         "An attempt that runs patched code, and code whose patch is deprecated.",
         run_of(PatchDecided("2024-tax"), PatchDecided("old", deprecated=True), step("0:1", "tax")),
+    ),
+    "continued": (
+        "A run that continues as new: the journal goes on, the next run has another key base.",
+        (
+            created(),
+            AttemptStarted(1),
+            step("0:1", "validate", writes=(StateWrite("seen", Payload(b"1")),)),
+            ExecutionContinued((StateWrite("left", Payload(b"2")),)),
+            ExecutionCreated(
+                FLOW,
+                json_input(b'{"amount":13,"item":"tea"}'),
+                root_key_base(KEY, 2),
+                run=2,
+                writes=(StateWrite("seen", Payload(b"1")), StateWrite("left", Payload(b"2"))),
+            ),
+            AttemptStarted(1),
+            ExecutionEnded(Status.COMPLETED, result=RESULT),
+        ),
     ),
     "value": (
         "Emitted values: two equal ones, the second with a state write.",

@@ -77,7 +77,7 @@ class Loader:
             self._shard.committer.kick()
 
     async def _fold(self, row: ExecutionRow) -> Execution | None:
-        stored = await self._shard.store.load(row.key)
+        stored = await self._shard.store.load(row.key, row.run_index)
         return fold(stored) if stored is not None else None
 
     def _arrived(self, key: ExecutionKey, loaded: Execution | None) -> None:
@@ -95,13 +95,13 @@ class Loader:
 
 
 def fold(stored: StoredExecution) -> Execution:
-    """The state that a whole journal implies.
+    """The state that the journal implies from the beginning of the current run on.
 
     Raises:
         DataLossError: the journal has a gap.
     """
     execution = Execution(stored.row)
-    for index, entry in enumerate(stored.entries):
+    for index, entry in enumerate(stored.entries, stored.row.run_index):
         if entry.index != index:
             raise DataLossError(
                 f"execution {stored.row.key.id!r}: journal entry {index} is missing"

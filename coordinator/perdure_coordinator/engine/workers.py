@@ -258,7 +258,10 @@ class Workers:
                 case Append():
                     decision = requests.append(execution, message, now_ms, random.random())
                 case Finish():
-                    decision = requests.finish(execution, message, now_ms, random.random())
+                    sequence = shard.mailboxes.last_sequence
+                    decision = requests.finish(
+                        execution, message, now_ms, random.random(), sequence
+                    )
                 case Mismatch():
                     shard.stats.mismatches += 1
                     decision = requests.mismatch(execution, message.diff, now_ms)
@@ -351,7 +354,8 @@ class Workers:
         upto: int,
     ) -> None:
         """Send the journal from the store page by page; news in the meantime waits for its end."""
-        shard, index = self._shard, 0
+        shard, index = self._shard, execution.row.run_index
+        first = index
         await shard.committer.flushed()
         while index < upto:
             page = min(shard.config.page_entries, upto - index)
@@ -363,7 +367,7 @@ class Workers:
             more = index + len(stored.entries) < upto
             head: Activate | Journal = (
                 self._activate(execution, spec, epoch, (), more)
-                if index == 0
+                if index == first
                 else Journal(epoch, (), more)
             )
             shard.send_page(session, StoredPage(head, stored.entries))

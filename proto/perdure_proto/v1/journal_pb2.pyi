@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Entry(_message.Message):
-    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "step_started", "patch_decided", "forgotten", "value_emitted", "event_awaited", "event_sent", "promise_created", "call_completed", "timer_fired", "event_received", "promise_settled", "execution_created", "execution_ended", "execution_retried", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed")
+    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "step_started", "patch_decided", "forgotten", "value_emitted", "event_awaited", "event_sent", "promise_created", "call_completed", "timer_fired", "event_received", "promise_settled", "execution_created", "execution_ended", "execution_retried", "execution_continued", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     STEP_COMPLETED_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class Entry(_message.Message):
     EXECUTION_CREATED_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ENDED_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_RETRIED_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_CONTINUED_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_STARTED_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_ENDED_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
@@ -61,13 +62,14 @@ class Entry(_message.Message):
     execution_created: ExecutionCreated
     execution_ended: ExecutionEnded
     execution_retried: ExecutionRetried
+    execution_continued: ExecutionContinued
     attempt_started: AttemptStarted
     attempt_ended: AttemptEnded
     attempt_timed_out: AttemptTimedOut
     cancel_requested: CancelRequested
     paused: Paused
     resumed: Resumed
-    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., patch_decided: _Optional[_Union[PatchDecided, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., event_awaited: _Optional[_Union[EventAwaited, _Mapping]] = ..., event_sent: _Optional[_Union[EventSent, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., event_received: _Optional[_Union[EventReceived, _Mapping]] = ..., promise_settled: _Optional[_Union[PromiseSettled, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
+    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., patch_decided: _Optional[_Union[PatchDecided, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., event_awaited: _Optional[_Union[EventAwaited, _Mapping]] = ..., event_sent: _Optional[_Union[EventSent, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., event_received: _Optional[_Union[EventReceived, _Mapping]] = ..., promise_settled: _Optional[_Union[PromiseSettled, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., execution_continued: _Optional[_Union[ExecutionContinued, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
 
 class StateWrite(_message.Message):
     __slots__ = ("key", "json", "payload")
@@ -380,7 +382,7 @@ class ConsumedEvents(_message.Message):
     def __init__(self, event_id: _Optional[str] = ..., after: _Optional[int] = ..., upto: _Optional[int] = ...) -> None: ...
 
 class ExecutionCreated(_message.Message):
-    __slots__ = ("target", "input", "key_base", "run", "options", "parent", "trace", "journal_version", "held", "event_sequence", "consumed", "forked")
+    __slots__ = ("target", "input", "key_base", "run", "options", "parent", "trace", "journal_version", "held", "event_sequence", "consumed", "forked", "writes")
     class TraceEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -400,6 +402,7 @@ class ExecutionCreated(_message.Message):
     EVENT_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CONSUMED_FIELD_NUMBER: _ClassVar[int]
     FORKED_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
     target: _common_pb2.Target
     input: _common_pb2.Payload
     key_base: bytes
@@ -412,7 +415,8 @@ class ExecutionCreated(_message.Message):
     event_sequence: int
     consumed: _containers.RepeatedCompositeFieldContainer[ConsumedEvents]
     forked: Forked
-    def __init__(self, target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key_base: _Optional[bytes] = ..., run: _Optional[int] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., parent: _Optional[_Union[_common_pb2.ParentLink, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ..., journal_version: _Optional[int] = ..., held: _Optional[_Iterable[str]] = ..., event_sequence: _Optional[int] = ..., consumed: _Optional[_Iterable[_Union[ConsumedEvents, _Mapping]]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ...) -> None: ...
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., key_base: _Optional[bytes] = ..., run: _Optional[int] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., parent: _Optional[_Union[_common_pb2.ParentLink, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ..., journal_version: _Optional[int] = ..., held: _Optional[_Iterable[str]] = ..., event_sequence: _Optional[int] = ..., consumed: _Optional[_Iterable[_Union[ConsumedEvents, _Mapping]]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
 
 class Forked(_message.Message):
     __slots__ = ("id", "run", "path", "bases")
@@ -425,6 +429,12 @@ class Forked(_message.Message):
     path: str
     bases: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, id: _Optional[str] = ..., run: _Optional[int] = ..., path: _Optional[str] = ..., bases: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class ExecutionContinued(_message.Message):
+    __slots__ = ("writes",)
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
 
 class ExecutionEnded(_message.Message):
     __slots__ = ("status", "result_json", "result", "failure", "writes", "object_state", "unclaimed_events")

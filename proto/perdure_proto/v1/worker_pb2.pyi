@@ -156,7 +156,7 @@ class Append(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., base: _Optional[int] = ..., consumed: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[_journal_pb2.Entry, _Mapping]]] = ..., cancel_calls: _Optional[_Iterable[str]] = ..., cancel_timers: _Optional[_Iterable[str]] = ..., idle: bool = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ...) -> None: ...
 
 class Finish(_message.Message):
-    __slots__ = ("epoch", "base", "consumed", "result_json", "result", "failure", "cancelled", "timed_out", "progress", "writes", "object_state", "unclaimed_events")
+    __slots__ = ("epoch", "base", "consumed", "result_json", "result", "failure", "cancelled", "timed_out", "progress", "writes", "object_state", "unclaimed_events", "continue_input", "state")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
     CONSUMED_FIELD_NUMBER: _ClassVar[int]
@@ -169,6 +169,8 @@ class Finish(_message.Message):
     WRITES_FIELD_NUMBER: _ClassVar[int]
     OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
     UNCLAIMED_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_INPUT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     base: int
     consumed: int
@@ -181,7 +183,9 @@ class Finish(_message.Message):
     writes: _containers.RepeatedCompositeFieldContainer[_journal_pb2.StateWrite]
     object_state: _common_pb2.Payload
     unclaimed_events: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, epoch: _Optional[int] = ..., base: _Optional[int] = ..., consumed: _Optional[int] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., cancelled: bool = ..., timed_out: bool = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[_journal_pb2.StateWrite, _Mapping]]] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., unclaimed_events: _Optional[_Iterable[int]] = ...) -> None: ...
+    continue_input: _common_pb2.Payload
+    state: _containers.RepeatedCompositeFieldContainer[_journal_pb2.StateWrite]
+    def __init__(self, epoch: _Optional[int] = ..., base: _Optional[int] = ..., consumed: _Optional[int] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., cancelled: bool = ..., timed_out: bool = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[_journal_pb2.StateWrite, _Mapping]]] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., unclaimed_events: _Optional[_Iterable[int]] = ..., continue_input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., state: _Optional[_Iterable[_Union[_journal_pb2.StateWrite, _Mapping]]] = ...) -> None: ...
 
 class Mismatch(_message.Message):
     __slots__ = ("epoch", "diff")

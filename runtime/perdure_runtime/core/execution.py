@@ -27,6 +27,7 @@ from perdure_runtime.core.entries import (
     EventAwaited,
     EventReceived,
     EventSent,
+    ExecutionContinued,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
@@ -134,10 +135,30 @@ def apply(execution: Execution, decision: Decision, recorded: list[Recorded]) ->
 
 def _created(execution: Execution, recorded: Recorded) -> None:
     assert isinstance(recorded.entry, ExecutionCreated)
+    if recorded.index:
+        _run_begins(execution, recorded)
     execution.created = recorded.entry
     if recorded.entry.trace:
         execution.has_spans = is_sampled(recorded.entry.trace)
     execution.consumed = intervals_of(recorded.entry.consumed)
+
+
+def _run_begins(execution: Execution, recorded: Recorded) -> None:
+    """Nothing of the run before counts any more. What its calls still bring is addressed to it."""
+    execution.started = None
+    execution.ended = None
+    execution.retries_from = execution.attempt = execution.commands = 0
+    execution.patches = ()
+    execution.calls.clear()
+    execution.timers.clear()
+    execution.waits.clear()
+    execution.received.clear()
+    execution.promises.clear()
+    execution.settled.clear()
+    execution.heartbeats.clear()
+    execution.cancel = None
+    execution.cancel_index = execution.timed_out_index = -1
+    execution.wake_index = recorded.index
 
 
 def _attempt_started(execution: Execution, recorded: Recorded) -> None:
@@ -293,6 +314,7 @@ def _no_change(execution: Execution, recorded: Recorded) -> None:
 
 _EVOLVE: Final[dict[type[Entry], Callable[[Execution, Recorded], None]]] = {
     ExecutionCreated: _created,
+    ExecutionContinued: _no_change,
     ExecutionEnded: _execution_ended,
     ExecutionRetried: _execution_retried,
     AttemptStarted: _attempt_started,

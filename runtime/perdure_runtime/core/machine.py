@@ -38,6 +38,7 @@ from perdure_runtime.core.entries import (
     EventAwaited,
     EventReceived,
     EventSent,
+    ExecutionContinued,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
@@ -199,6 +200,8 @@ class ReplayMachine:
             )
 
     def _take(self, recorded: Recorded) -> None:
+        if not self.received and isinstance(recorded.entry, ExecutionCreated):
+            self.cursor = self.received = recorded.index  # earlier runs are none of its business
         self._expect(recorded.index)
         self.received += 1
         self._inbox.append(recorded)
@@ -493,29 +496,11 @@ class ReplayMachine:
         idle = not (busy or self.commands.due)
         if not (commands or writes or hints or progress or idle or outbox.is_repeating):
             return None
-        calls, timers = self._known(hints, commands) if hints else ((), ())
+        calls, timers = self.outbox.known(hints, commands) if hints else ((), ())
         return outbox.append(commands, writes, self.cursor - 1, calls, timers, idle, progress)
 
     def _take_commands(self) -> list[Command]:
         return [*self.patches.take(), *self.commands.take()]
-
-    def _known(
-        self, hints: list[Issued], commands: list[Command]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Paths of the calls and of the timers among these that the coordinator knows, or learns
-        now."""
-        calls: list[str] = []
-        timers: list[str] = []
-        going = {command.path for command in commands if isinstance(command, CallIssued)}
-        for issued in hints:
-            path = issued.path
-            if not (issued.recorded or path in going or self.outbox.has_sent(path)):
-                continue
-            if issued.kind == CALL:
-                calls.append(issued.path)
-            elif issued.kind in (TIMER, EVENT, PROMISE) or issued.backing_off:
-                timers.append(issued.path)
-        return tuple(calls), tuple(timers)
 
     def body_ended(self) -> list[Issued]:
         """The body and all its tasks have ended; return the commands nobody awaited.
@@ -540,7 +525,12 @@ class ReplayMachine:
             messages.append(append)
         writes = self.writes.take()
         last = self.outbox.finish(
-            self._outcome, self._consumed, writes, self._progress, self.commands.unclaimed
+            self._outcome,
+            self._consumed,
+            writes,
+            self._progress,
+            self.commands.unclaimed,
+            () if self._outcome.continue_input is None else self.writes.snapshot(),
         )
         return [*messages, last]
 
@@ -593,6 +583,7 @@ _PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | No
     AttemptStarted: ReplayMachine._pass_nothing,
     AttemptEnded: ReplayMachine._pass_nothing,
     ExecutionCreated: ReplayMachine._pass_nothing,
+    ExecutionContinued: ReplayMachine._pass_nothing,
     ExecutionEnded: ReplayMachine._pass_nothing,
     ExecutionRetried: ReplayMachine._pass_nothing,
     Paused: ReplayMachine._pass_nothing,

@@ -101,6 +101,7 @@ class Finish(Struct, frozen=True):
 
     `object_state` is the new state of an exclusive method's object, None: as it was.
     `unclaimed_events` are indexes of events that the run received and no wait of the body took.
+    With `continue_input` the next run begins, with that input and `state`.
     """
 
     epoch: int
@@ -114,6 +115,8 @@ class Finish(Struct, frozen=True):
     progress: Progress | None = None
     object_state: Payload | None = None
     unclaimed_events: tuple[int, ...] = ()
+    continue_input: Payload | None = None
+    state: tuple[StateWrite, ...] = ()
 
 
 class Mismatch(Struct, frozen=True):
@@ -157,7 +160,7 @@ class Welcome(Struct, frozen=True):
 class Activate(Struct, frozen=True):
     """Hands over an execution with its journal (the first page of it).
 
-    `entries` starts at index 0 of the run's journal; `more` says that `Journal` pages follow.
+    `entries` starts with the run's `ExecutionCreated`; `more` says that `Journal` pages follow.
     `patches` are the ids that the open attempt has decided, on whatever page they stand.
     """
 

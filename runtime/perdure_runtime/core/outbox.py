@@ -13,6 +13,7 @@ import msgspec
 
 from perdure_runtime.core.entries import (
     BranchCompleted,
+    CallIssued,
     Command,
     CommandReused,
     EventAwaited,
@@ -24,6 +25,7 @@ from perdure_runtime.core.entries import (
     StepStarted,
 )
 from perdure_runtime.core.errors import ProtocolError
+from perdure_runtime.core.issued import CALL, EVENT, PROMISE, TIMER, Issued
 from perdure_runtime.core.messages import Ack, Append, Finish, Progress
 from perdure_runtime.core.payload import Failure, Payload
 
@@ -46,6 +48,7 @@ class Outcome(msgspec.Struct, frozen=True):
     cancelled: bool = False
     timed_out: bool = False
     object_state: Payload | None = None
+    continue_input: Payload | None = None
 
 
 class Outbox:
@@ -162,6 +165,7 @@ class Outbox:
         writes: tuple[StateWrite, ...],
         progress: Progress | None,
         unclaimed_events: tuple[int, ...],
+        state: tuple[StateWrite, ...] = (),
     ) -> Finish:
         """The last message of the activation."""
         return Finish(
@@ -176,7 +180,27 @@ class Outbox:
             progress,
             outcome.object_state,
             unclaimed_events,
+            outcome.continue_input,
+            state,
         )
+
+    def known(
+        self, hints: list[Issued], commands: list[Command]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Paths of the calls and of the timers among these that the coordinator knows, or learns
+        now by these commands."""
+        calls: list[str] = []
+        timers: list[str] = []
+        going = {command.path for command in commands if isinstance(command, CallIssued)}
+        for issued in hints:
+            path = issued.path
+            if not (issued.recorded or path in going or self.has_sent(path)):
+                continue
+            if issued.kind == CALL:
+                calls.append(issued.path)
+            elif issued.kind in (TIMER, EVENT, PROMISE) or issued.backing_off:
+                timers.append(issued.path)
+        return tuple(calls), tuple(timers)
 
     def _name(self, command: Command) -> str:
         if isinstance(command, StateWritten):

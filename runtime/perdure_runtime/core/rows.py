@@ -22,6 +22,7 @@ class ExecutionRow(Struct):
     created_ms: int
     input_digest: bytes = b""
     run: int = 1
+    run_index: int = 0  # where in the journal that run begins
     attempt: int = 0
     priority: int = 0
     kind: str = ""

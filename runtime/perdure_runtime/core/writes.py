@@ -34,6 +34,10 @@ class StateWrites:
         """The user's keys."""
         return [key for key in self.state if not key.startswith(HIDDEN)]
 
+    def snapshot(self) -> tuple[StateWrite, ...]:
+        """Writes that make the whole state anew."""
+        return tuple(StateWrite(key, value) for key, value in self.state.items())
+
     @property
     def unsent(self) -> bool:
         """Whether there are writes that no message carries."""

@@ -3,13 +3,14 @@
 from perdure_runtime.driver.body import Body
 from perdure_runtime.driver.driver import BodyFactory, Driver
 from perdure_runtime.driver.futures import BranchFuture, CommandFuture
-from perdure_runtime.driver.options import DriverOptions, Output, StartStep, TornDown
+from perdure_runtime.driver.options import ContinueAsNew, DriverOptions, Output, StartStep, TornDown
 
 __all__ = [
     "Body",
     "BodyFactory",
     "BranchFuture",
     "CommandFuture",
+    "ContinueAsNew",
     "Driver",
     "DriverOptions",
     "Output",

@@ -10,11 +10,11 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 from perdure_runtime.core.arrivals import Wait
 from perdure_runtime.core.entries import AttemptStarted, ExecutionCreated, Target
-from perdure_runtime.core.errors import NotDeterministicError
+from perdure_runtime.core.errors import InvalidArgumentError, NotDeterministicError
 from perdure_runtime.core.ids import PROMISE_DIGEST, wait_digest
 from perdure_runtime.core.issued import (
     BRANCH,
@@ -35,7 +35,7 @@ from perdure_runtime.core.messages import Activate, Progress
 from perdure_runtime.core.payload import NULL, Failure, Payload
 from perdure_runtime.core.retry import Retry
 from perdure_runtime.driver.futures import BranchFuture, CommandFuture
-from perdure_runtime.driver.options import DriverOptions, TornDown
+from perdure_runtime.driver.options import ContinueAsNew, DriverOptions, TornDown
 from perdure_runtime.loop import DeterministicLoop, Node
 from perdure_runtime.loop.places import calling_place
 from perdure_runtime.loop.slices import current
@@ -287,6 +287,20 @@ class Body:
     def forget(self, future: CommandFuture) -> None:
         """Make the next attempt issue this command anew, under another key (compensation)."""
         self._note(self._commands.forget(self._owner().next_path(), future.issued))
+
+    def continue_as_new(self, input: Payload) -> NoReturn:
+        """End the run; the next one begins with `input`. For the root task only."""
+        node = self._owner()
+        if node.root is not node:
+            raise InvalidArgumentError(
+                "ctx.continue_as_new() ends the whole body: call it in the body itself, not in a "
+                "branch or a task of it"
+            )
+        if self.target.key:
+            raise InvalidArgumentError(
+                "ctx.continue_as_new() is for functions and flows, not for methods of objects"
+            )
+        raise ContinueAsNew(input)
 
     def patched(self, id: str, *, deprecated: bool = False) -> bool:
         """Whether the attempt runs the code behind a patch."""

@@ -27,7 +27,7 @@ from perdure_runtime.core.outbox import Outcome
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.driver.body import Body
 from perdure_runtime.driver.cancelling import Cancellation
-from perdure_runtime.driver.options import DriverOptions, Output, StartStep, TornDown
+from perdure_runtime.driver.options import ContinueAsNew, DriverOptions, Output, StartStep, TornDown
 from perdure_runtime.loop import (
     DeterministicLoop,
     DurableTimer,
@@ -305,6 +305,8 @@ class Driver:
             return Outcome(
                 cancelled=self._cancelled, timed_out=self._timed_out and not self._cancelled
             )
+        if isinstance(error, ContinueAsNew):
+            return Outcome(continue_input=error.input)
         if error is None:
             try:
                 return Outcome(result=self._options.encode_result(root.result()))

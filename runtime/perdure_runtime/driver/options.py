@@ -19,6 +19,14 @@ class TornDown(BaseException):
     """
 
 
+class ContinueAsNew(BaseException):
+    """Ends a body and has the next run begin with `input`: no `except Exception` sees it."""
+
+    def __init__(self, input: Payload) -> None:
+        super().__init__("the run continues as new")
+        self.input = input
+
+
 @dataclass(frozen=True, slots=True)
 class DriverOptions:
     """How bodies of one function are driven.

@@ -101,6 +101,7 @@ class RowsAndJournals:
             held=b"h",
             lane_order=13,
             held_objects=("A/1", "B/2"),
+            run_index=14,
         )
         plain, names = row_of(key_of("plain")), ExecutionRow.__struct_fields__
         assert [name for name in names if getattr(row, name) == getattr(plain, name)] == []

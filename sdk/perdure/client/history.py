@@ -21,6 +21,7 @@ from perdure_runtime.core.entries import (
     EventAwaited,
     EventReceived,
     EventSent,
+    ExecutionContinued,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
@@ -107,6 +108,8 @@ def _told(entry: Entry) -> tuple[str, str, Payload | None]:
             if entry.forked is not None:
                 told += f", forked from {entry.forked.id} at {entry.forked.path}"
             return target, told, entry.input
+        case ExecutionContinued():
+            return "", "the run continues as new", None
         case ExecutionEnded():
             return "", f"execution {_ended(str(entry.status), entry.failure)}", entry.result
         case ExecutionRetried():

@@ -11,7 +11,7 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
+from typing import Any, Literal, NoReturn, TypeVar, TypeVarTuple, Unpack, overload
 
 from perdure.context.branch import issue_branch
 from perdure.context.call import (
@@ -466,6 +466,22 @@ class DurableContext:
         around = self.surroundings
         payload = around.serializers.encode(value, what="emitted value")
         around.body.emit(payload, reuse=around.options.reuse_on_retry)
+
+    def continue_as_new(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """End this run and begin the next one of the same execution, with this input.
+
+        For bodies that go on for ever: the next run begins with an empty journal to replay, no
+        results to take over and other idempotency keys. `ctx.state`, the events consumed so far and
+        the execution's timeout go on; calls that nobody awaited are cancelled. Whoever waits for
+        the result waits for that of the last run.
+
+        Raises:
+            InvalidArgumentError: not called in the body itself.
+            TypeError, SerializationError: the input does not fit, or cannot be encoded.
+        """
+        around = self.surroundings
+        assert around.signature is not None
+        around.body.continue_as_new(around.signature.bind(args, kwargs, around.serializers))
 
     def patched(self, id: str) -> bool:
         """Whether to run the code that `id` stands for: False only in the replay of an attempt that

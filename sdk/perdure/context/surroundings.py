@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from perdure.context.on_cancel import CancelHooks
 from perdure.options import Options
-from perdure_runtime.serde import Serializers
+from perdure_runtime.serde import Serializers, Signature
 
 if TYPE_CHECKING:
     from perdure_runtime.driver import Body
@@ -24,6 +24,7 @@ class Surroundings:
         body: issues commands.
         options: of the definition whose code runs.
         spawn_limit: how many branches one spawn runs at a time, None for all.
+        signature: of the body, for the input of its next run.
         cancel_hooks: run when the execution is cancelled.
     """
 
@@ -31,4 +32,5 @@ class Surroundings:
     options: Options
     serializers: Serializers
     spawn_limit: int | None = None
+    signature: Signature | None = None
     cancel_hooks: CancelHooks = field(default_factory=CancelHooks)

@@ -72,7 +72,10 @@ def make_driver(
 
 async def _run(definition: Definition, serializers: Serializers, body: Body) -> Any:
     options = definition.options
-    context = DurableContext(Surroundings(body, options, serializers, options.max_concurrent_steps))
+    around = Surroundings(
+        body, options, serializers, options.max_concurrent_steps, definition.signature
+    )
+    context = DurableContext(around)
     enter_body(context)
     args, kwargs = definition.signature.unbind(body.input, (context,), serializers)
     return await _to_its_end(context, definition.function(*args, **kwargs))

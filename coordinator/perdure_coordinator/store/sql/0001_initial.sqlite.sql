@@ -47,6 +47,7 @@ CREATE TABLE executions (
     held             BLOB    NOT NULL,
     lane_order       INTEGER NOT NULL,
     held_objects     TEXT    NOT NULL,
+    run_index        INTEGER NOT NULL,
     UNIQUE (namespace, id)
 ) STRICT;
 CREATE INDEX executions_by_age ON executions (namespace, created_ms, id);

@@ -37,8 +37,8 @@ INSERT INTO executions (
     shard, service, method, target_key, created_ms, input_digest, kind, parent_namespace,
     parent_id, parent_run, parent_attempt, parent_path, parent_detached,
     status, run, attempt, priority, due_ms, started_ms, ended_ms, updated_ms, crash_count,
-    crash_index, build_id, error, detail, progress, held, lane_order, held_objects)
-VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+    crash_index, build_id, error, detail, progress, held, lane_order, held_objects, run_index)
+VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (namespace, id) DO UPDATE SET
     shard = excluded.shard, service = excluded.service, method = excluded.method,
     target_key = excluded.target_key, created_ms = excluded.created_ms,
@@ -52,7 +52,7 @@ ON CONFLICT (namespace, id) DO UPDATE SET
     crash_count = excluded.crash_count, crash_index = excluded.crash_index,
     build_id = excluded.build_id, error = excluded.error, detail = excluded.detail,
     progress = excluded.progress, held = excluded.held, lane_order = excluded.lane_order,
-    held_objects = excluded.held_objects
+    held_objects = excluded.held_objects, run_index = excluded.run_index
 """
 _FIND_PLACE: Final = """
 SELECT number, (SELECT max(position) FROM journal WHERE execution = number)

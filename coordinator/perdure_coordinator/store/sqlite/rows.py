@@ -16,10 +16,11 @@ SELECT_ROW: Final = (
     "SELECT namespace, id, shard, service, method, target_key, status, created_ms, input_digest, "
     "run, attempt, priority, kind, parent_namespace, parent_id, parent_run, parent_attempt, "
     "parent_path, parent_detached, due_ms, started_ms, ended_ms, updated_ms, crash_count, "
-    "crash_index, build_id, error, detail, progress, held, lane_order, held_objects, number "
+    "crash_index, build_id, error, detail, progress, held, lane_order, held_objects, run_index, "
+    "number "
     "FROM executions "
 )
-NUMBER: Final = 32  # position of the execution's number in SELECT_ROW
+NUMBER: Final = 33  # position of the execution's number in SELECT_ROW
 
 _STATUSES: Final = {status.value: status for status in Status}
 _NO_PARENT: Final = (None, None, None, None, None, None)
@@ -61,6 +62,7 @@ def row_from(columns: tuple[Any, ...]) -> ExecutionRow:
         held=columns[29],
         lane_order=columns[30],
         held_objects=_texts_from(columns[31]) if columns[31] else (),
+        run_index=columns[32],
     )
 
 
@@ -99,6 +101,7 @@ def state_of(row: ExecutionRow) -> tuple[Any, ...]:
         row.held,
         row.lane_order,
         msgspec.json.encode(row.held_objects).decode() if row.held_objects else "",
+        row.run_index,
     )
 
 

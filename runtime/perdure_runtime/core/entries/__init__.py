@@ -17,6 +17,7 @@ from perdure_runtime.core.entries.call import CallCompleted, CallIssued, Target
 from perdure_runtime.core.entries.compensation import Forgotten
 from perdure_runtime.core.entries.event import EventAwaited, EventReceived, EventSent
 from perdure_runtime.core.entries.execution import (
+    ExecutionContinued,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
@@ -53,6 +54,7 @@ Command = (
 Entry = (
     Command
     | ExecutionCreated
+    | ExecutionContinued
     | ExecutionEnded
     | ExecutionRetried
     | AttemptStarted
@@ -113,6 +115,7 @@ __all__ = [
     "EventAwaited",
     "EventReceived",
     "EventSent",
+    "ExecutionContinued",
     "ExecutionCreated",
     "ExecutionEnded",
     "ExecutionRetried",

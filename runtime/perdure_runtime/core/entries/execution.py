@@ -49,7 +49,8 @@ class ExecutionCreated(Struct, frozen=True):
 
     `held` are the objects ("Class/id") that those hold who await this run (semantics, section 6).
     `event_sequence` is that of the last event sent before; `consumed` what an earlier run of the
-    execution, or the one it was forked from, had consumed of the mailboxes.
+    execution, or the one it was forked from, had consumed of the mailboxes. `writes` is the state
+    that an earlier run left.
     """
 
     target: Target
@@ -64,11 +65,18 @@ class ExecutionCreated(Struct, frozen=True):
     event_sequence: int = 0
     consumed: tuple[Consumed, ...] = ()
     forked: Forked | None = None
+    writes: tuple[StateWrite, ...] = ()
 
     @property
     def seed(self) -> bytes:
         """What random streams are seeded with."""
         return self.forked.bases[-1] if self.forked else self.key_base
+
+
+class ExecutionContinued(Struct, frozen=True):
+    """The run ended by `ctx.continue_as_new`; the `ExecutionCreated` of the next one follows."""
+
+    writes: tuple[StateWrite, ...] = ()
 
 
 class ExecutionEnded(Struct, frozen=True):

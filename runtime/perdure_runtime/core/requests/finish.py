@@ -19,6 +19,7 @@ from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.limits import MAX_PAYLOAD_BYTES, due_after
 from perdure_runtime.core.messages import Finish
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
+from perdure_runtime.core.requests.continuation import continue_as_new
 from perdure_runtime.core.requests.wake import (
     cancel_calls,
     clear_timeout,
@@ -44,11 +45,17 @@ def _oversize(execution: Execution, result: Payload | None) -> Failure | None:
     return Failure("LimitExceededError", message, FailureCode.SERIALIZATION, retryable=False)
 
 
-def finish(execution: Execution, request: Finish, now_ms: int, draw: float) -> Decision:
+def finish(
+    execution: Execution, request: Finish, now_ms: int, draw: float, event_sequence: int = 0
+) -> Decision:
     """The body ended.
 
     An outcome made before the body saw a cancel or its timeout wins over it; whatever a body makes
-    of itself after that, it was cancelled, or ran out of time (semantics, section 8).
+    of itself after that, it was cancelled, or ran out of time (semantics, section 8). A run that
+    continues as new has made no outcome: any cancel counts.
+
+    Args:
+        event_sequence: of the last event that was sent.
 
     Raises:
         ProtocolError: commands of this attempt are missing, or unknown to the worker.
@@ -64,7 +71,8 @@ def finish(execution: Execution, request: Finish, now_ms: int, draw: float) -> D
     if execution.row.status is Status.SUSPENDED:
         move(execution, decision, Status.RUNNING)  # the worker was busy after all
     writes = request.writes
-    if execution.cancel is not None and request.consumed >= execution.cancel_index:
+    continues = request.continue_input is not None
+    if execution.cancel is not None and (continues or request.consumed >= execution.cancel_index):
         end_cancelled(execution, decision, execution.cancel, now_ms, writes)
     elif 0 <= execution.timed_out_index <= request.consumed:
         attempt_timed_out(execution, decision, now_ms, draw, writes)
@@ -72,6 +80,11 @@ def finish(execution: Execution, request: Finish, now_ms: int, draw: float) -> D
         attempt_failed(execution, decision, failure, now_ms, draw, writes)
     elif request.cancelled or request.timed_out:
         end_cancelled(execution, decision, CancelRequested(), now_ms, writes)
+    elif request.continue_input is not None:
+        unclaimed = unclaimed_events(execution, request)
+        continue_as_new(
+            execution, decision, request, request.continue_input, unclaimed, event_sequence
+        )
     else:
         ended = ExecutionEnded(Status.COMPLETED, request.result, None, writes)
         end(execution, decision, ended, now_ms)
@@ -112,7 +125,7 @@ def cancelled_failure(execution: Execution, cancel: CancelRequested) -> Failure:
     if not cancel.timed_out:
         message = f"{target} was cancelled" + (f": {cancel.reason}" if cancel.reason else "")
         return Failure("CallError", message, FailureCode.CANCELLED)
-    if execution.attempt:
+    if execution.attempt or execution.row.run > 1:
         return Failure("CallTimeoutError", f"{target} timed out", FailureCode.TIMEOUT)
     message = f"no worker took {target} before the timeout"
     return Failure("ServiceUnavailableError", message, FailureCode.UNAVAILABLE)

@@ -90,6 +90,12 @@ ENTRIES: Final = KindTable(
             facts.read_execution_created,
         ),
         Kind(
+            "execution_continued",
+            core.ExecutionContinued,
+            facts.fill_execution_continued,
+            facts.read_execution_continued,
+        ),
+        Kind(
             "execution_ended",
             core.ExecutionEnded,
             facts.fill_execution_ended,

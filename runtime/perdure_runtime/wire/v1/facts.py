@@ -12,6 +12,7 @@ from perdure_runtime.core.entries import (
     AttemptTimedOut,
     CallCompleted,
     CancelRequested,
+    ExecutionContinued,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
@@ -89,6 +90,7 @@ def fill_execution_created(message: journal_pb2.ExecutionCreated, entry: Executi
     message.event_sequence = entry.event_sequence
     for row in entry.consumed:
         message.consumed.add(event_id=row.event_id, after=row.after, upto=row.upto)
+    fill_writes(message.writes, entry.writes)
     if entry.forked is not None:
         forked = entry.forked
         message.forked.SetInParent()
@@ -112,11 +114,24 @@ def read_execution_created(message: journal_pb2.ExecutionCreated) -> ExecutionCr
         event_sequence=message.event_sequence,
         consumed=tuple(Consumed(row.event_id, row.after, row.upto) for row in message.consumed),
         forked=_read_forked(message.forked) if message.HasField("forked") else None,
+        writes=read_writes(message.writes),
     )
 
 
 def _read_forked(message: journal_pb2.Forked) -> Forked:
     return Forked(message.id, message.run, message.path, tuple(message.bases))
+
+
+def fill_execution_continued(
+    message: journal_pb2.ExecutionContinued, entry: ExecutionContinued
+) -> None:
+    """Write an `ExecutionContinued`."""
+    fill_writes(message.writes, entry.writes)
+
+
+def read_execution_continued(message: journal_pb2.ExecutionContinued) -> ExecutionContinued:
+    """The `ExecutionContinued` in `message`."""
+    return ExecutionContinued(read_writes(message.writes))
 
 
 def fill_execution_ended(message: journal_pb2.ExecutionEnded, entry: ExecutionEnded) -> None:

@@ -171,6 +171,9 @@ def fill_finish(message: worker_pb2.Finish, finish: Finish) -> None:
     if finish.object_state is not None:
         fill_payload(message.object_state, finish.object_state)
     message.unclaimed_events.extend(finish.unclaimed_events)
+    if finish.continue_input is not None:
+        fill_payload(message.continue_input, finish.continue_input)
+    fill_writes(message.state, finish.state)
 
 
 def read_finish(message: worker_pb2.Finish) -> Finish:
@@ -188,6 +191,8 @@ def read_finish(message: worker_pb2.Finish) -> Finish:
         read_progress(message.progress) if message.HasField("progress") else None,
         read_payload(message.object_state) if message.HasField("object_state") else None,
         tuple(message.unclaimed_events),
+        read_payload(message.continue_input) if message.HasField("continue_input") else None,
+        read_writes(message.state),
     )
 
 

@@ -1,0 +1,84 @@
+"""A run continues as new: it ends, and the next run of the same execution begins (semantics, 1).
+
+One journal holds all runs, one behind the other; everything of a run starts at its
+`ExecutionCreated`. State, cursors of events and the execution's timeout go on; the lookup, attempts
+and open calls do not.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from perdure_runtime.core.effects import ClearTimers, Decision
+from perdure_runtime.core.entries import ExecutionContinued, ExecutionCreated
+from perdure_runtime.core.events import Consumed, give_back
+from perdure_runtime.core.execution import Execution
+from perdure_runtime.core.ids import root_key_base
+from perdure_runtime.core.messages import Finish
+from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.requests.wake import (
+    cancel_calls,
+    end_lease,
+    enqueue,
+    set_timeout,
+    timeout_due_ms,
+)
+from perdure_runtime.core.rows import TimerKind
+
+
+def continue_as_new(
+    execution: Execution,
+    decision: Decision,
+    request: Finish,
+    input: Payload,
+    unclaimed_events: tuple[int, ...],
+    event_sequence: int,
+) -> None:
+    """End the run and begin the next one with `input`."""
+    created = execution.created
+    assert created is not None
+    run = execution.row.run + 1
+    decision.entries.append(ExecutionContinued(request.writes))
+    decision.entries.append(
+        ExecutionCreated(
+            created.target,
+            input,
+            root_key_base(execution.key, run),
+            run,
+            created.options,
+            created.parent,
+            created.trace,
+            held=created.held,
+            event_sequence=event_sequence,
+            consumed=_cursors(execution, unclaimed_events),
+            writes=request.state,
+        )
+    )
+    due_ms = timeout_due_ms(execution, TimerKind.EXECUTION)
+    decision.effects.append(ClearTimers(tuple(execution.timers)))
+    decision.changes["held"] = b""
+    if due_ms:
+        set_timeout(execution, decision, TimerKind.EXECUTION, due_ms)
+    end_lease(execution, decision, "continued as new")
+    enqueue(
+        execution,
+        decision,
+        run=run,
+        run_index=execution.length + len(decision.entries) - 1,
+        attempt=0,
+        crash_count=0,
+        crash_index=-1,
+        error="",
+        progress=msgspec.json.encode(request.progress) if request.progress else b"",
+    )
+    cancel_calls(execution, decision, f"run {run - 1} of the caller continued as new")
+
+
+def _cursors(execution: Execution, unclaimed_events: tuple[int, ...]) -> tuple[Consumed, ...]:
+    """What the next run has consumed: all that this one got, without what no wait took."""
+    sequences = [execution.received[index] for index in unclaimed_events]
+    return tuple(
+        Consumed(event_id, after, upto)
+        for event_id, intervals in execution.consumed.items()
+        for after, upto in give_back(intervals, sequences)
+    )
