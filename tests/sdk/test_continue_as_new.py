@@ -187,3 +187,26 @@ async def test_a_restart_loads_the_current_run(tmp_path: Path, endpoint: None) -
         assert "run 2, True" == await backend.client.get("one").result(PATIENCE_S)
         info = await backend.client.get("one").describe()
         assert (2, 1) == (info.run, info.attempt)
+
+
+@durable.function(max_retries=0)
+async def forked(ctx: DurableContext, tag: str, run: int) -> list[Any]:
+    if run == 1:
+        await ctx.run(note, tag, "first run")
+        ctx.continue_as_new(tag, 2)
+    one = await ctx.run(note, tag, "one")
+    two = await ctx.run(note, tag, "two")
+    return [one, two, run]
+
+
+service.add_function(forked)
+
+
+async def test_a_fork_copies_of_the_current_run_only(backend: Backend) -> None:
+    tag = uuid4().hex
+    handle = await backend.client.start(forked, tag, 1)
+    assert ["one", "two", 2] == await handle.result(PATIENCE_S)
+    copy = await backend.client.fork(handle.id, at="0:2")
+    assert ["one", "two", 2] == await copy.result(PATIENCE_S)
+    counts = [len(keys[f"{tag}-{what}"]) for what in ("first run", "one", "two")]
+    assert [1, 1, 2] == counts

@@ -103,6 +103,7 @@ def fork(
             f"execution {source.key.id!r} is a method of an object, whose state has moved on: "
             "it cannot be forked"
         )
+    journal = _of_the_run(source, journal)
     attempt, cut = _find(source, journal, at)
     entries = _copied(source, journal[:cut], attempt, at)
     created = entries[0].entry
@@ -136,6 +137,18 @@ def fork(
     decision = Decision(reply=True, effects=[Enqueue()])
     _set_timeouts(execution, decision, created, entries, now_ms)
     return execution, entries, decision
+
+
+def _of_the_run(source: ExecutionRow, journal: Sequence[Recorded]) -> Sequence[Recorded]:
+    """The current run of a journal, as if nothing were before it."""
+    first = source.run_index
+    if not first:
+        return journal
+    places = {recorded.index: recorded.index - first for recorded in journal[first:]}
+    return [
+        Recorded(places[recorded.index], recorded.time_ms, _moved(recorded.entry, places))
+        for recorded in journal[first:]
+    ]
 
 
 def _set_timeouts(
