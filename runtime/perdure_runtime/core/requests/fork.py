@@ -31,6 +31,7 @@ from perdure_runtime.core.entries import (
     EventAwaited,
     EventReceived,
     EventSent,
+    ExecutionContinued,
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
@@ -76,7 +77,14 @@ OPENS: Final = (CallIssued, TimerStarted, StepStarted, StepFailed, EventAwaited,
 
 COMPLETES: Final = (CallCompleted, TimerFired, EventReceived, PromiseSettled)
 
-RUN: Final = (ExecutionCreated, ExecutionEnded, ExecutionRetried, AttemptStarted, AttemptEnded)
+RUN: Final = (
+    ExecutionCreated,
+    ExecutionContinued,
+    ExecutionEnded,
+    ExecutionRetried,
+    AttemptStarted,
+    AttemptEnded,
+)
 """The life of the run: copied from before the forked attempt."""
 
 SIGNALS: Final = (CancelRequested, AttemptTimedOut, Paused, Resumed)
