@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from perdure.client.ambient import ambient_client
 from perdure.client.client import Client, StartKeywords
 from perdure.client.handle import ExecutionHandle
+from perdure.client.schedule import ScheduleHandle, ScheduleKeywords
 from perdure.context.ambient import current_context
 from perdure_runtime.core.errors import NotDeterministicError
 
@@ -179,6 +180,20 @@ class SyncHandle(_Twin[ExecutionHandle[T]], Generic[T]):
     read_state = _blocking(ExecutionHandle.read_state)
 
 
+class SyncSchedule(_Twin[ScheduleHandle]):
+    """`ScheduleHandle`, blocking."""
+
+    @property
+    def id(self) -> str:
+        """Of the schedule."""
+        return self._original.id
+
+    describe = _blocking(ScheduleHandle.describe)
+    pause = _blocking(ScheduleHandle.pause)
+    resume = _blocking(ScheduleHandle.resume)
+    delete = _blocking(ScheduleHandle.delete)
+
+
 class SyncClient(_Twin[Client]):
     """`Client`, blocking."""
 
@@ -214,6 +229,22 @@ class SyncClient(_Twin[Client]):
         """See `Client.fork`."""
         return SyncHandle(_wait(self._original.fork(id, at=at, new_id=new_id)))
 
+    def schedule(
+        self,
+        function: Callable[..., Coroutine[Any, Any, Any]] | str,
+        /,
+        *args: Any,
+        **options: Unpack[ScheduleKeywords],
+    ) -> SyncSchedule:
+        """See `Client.schedule`."""
+        schedule: Any = self._original.schedule
+        return SyncSchedule(_wait(schedule(function, *args, **options)))
+
+    def get_schedule(self, id: str) -> SyncSchedule:
+        """See `Client.get_schedule`."""
+        return SyncSchedule(self._original.get_schedule(id))
+
+    schedules = _blocking(Client.schedules)
     workers = _blocking(Client.workers)
     services = _blocking(Client.services)
     health = _blocking(Client.health)

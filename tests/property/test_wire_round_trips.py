@@ -36,6 +36,7 @@ from perdure_runtime.core.messages import (
     WorkerMessage,
 )
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
 from perdure_runtime.storage import StoredEntry
 from perdure_runtime.wire.v1 import admin, client, events
 from perdure_runtime.wire.v1.client_requests import HistoryRequest
@@ -103,6 +104,8 @@ def test_every_coordinator_message_comes_back_from_its_frame(
         (SendEventRequest, client.encode_send_event, events.read_send_event_request),
         (SettlePromiseRequest, client.encode_settle_promise, events.read_settle_request),
         (SettlePromiseReply, client.encode_settle_reply, events.read_settle_reply),
+        (ScheduleRequest, client.encode_schedule_request, client.decode_schedule_request),
+        (ScheduleReply, client.encode_schedule_reply, client.decode_schedule_reply),
         (HistoryRequest, client.encode_history_request, client.decode_history_request),
         (ExecutionKey, client.encode_describe_request, client.decode_describe_request),
         (ExecutionKey, client.encode_wait_request, client.decode_wait_request),

@@ -22,6 +22,7 @@ NUMBER = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 # Fields whose empty value means something else on the wire (a default): see the .proto comments.
 NEVER_EMPTY = {
     "namespace": TEXT.filter(bool),
+    "timezone": TEXT.filter(bool),
     "encoding": TEXT.filter(bool),
     "on_exhausted": TEXT.filter(bool),
     "tries": st.integers(min_value=1, max_value=2**63 - 1),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import count
 from typing import Final
@@ -31,6 +32,16 @@ class Granted(Enum):
     LOADING = auto()  # it is not in memory; `loaded` follows
 
 
+@dataclass(slots=True)
+class _Choosy:
+    """A queued execution that not every session may get."""
+
+    method: MethodKey
+    item: _Item
+    alone: bool
+    session_id: str = ""
+
+
 class Dispatcher:
     """Queues per method. It knows keys and sessions only; `grant` does the rest."""
 
@@ -44,25 +55,55 @@ class Dispatcher:
         self._loading: dict[ExecutionKey, tuple[MethodKey, _Item]] = {}
         self._loaded: set[ExecutionKey] = set()
         self._serial = count()
+        self._reserved: list[Session] = []
+        self._choosy: dict[ExecutionKey, _Choosy] = {}  # queued, but not for just any session
 
-    def enqueue(self, key: ExecutionKey, target: Target, priority: int) -> None:
-        """The execution wants a worker. Twice is once."""
+    def enqueue(
+        self, key: ExecutionKey, target: Target, priority: int, *, alone: bool = False
+    ) -> None:
+        """The execution wants a worker. Twice is once.
+
+        Args:
+            alone: nothing else may run in that worker at the time: it has killed some.
+        """
         if key in self._queued:
             return
         serial = self._queued[key] = next(self._serial)
         method = (key.namespace, target.service, target.method)
-        heapq.heappush(self._queues.setdefault(method, []), (-priority, serial, key))
+        item = (-priority, serial, key)
+        if alone:
+            self._choosy[key] = _Choosy(method, item, alone)
+        else:
+            heapq.heappush(self._queues.setdefault(method, []), item)
+
+    def prefer(self, key: ExecutionKey, session_id: str) -> None:
+        """A queued execution is for this session, as long as that is there."""
+        serial = self._queued.get(key)
+        choosy = self._choosy.get(key)
+        if choosy is not None:
+            choosy.session_id = session_id
+            return
+        for method, queue in self._queues.items():
+            for item in queue:
+                if item[2] == key and item[1] == serial:
+                    queue.remove(item)
+                    heapq.heapify(queue)
+                    self._choosy[key] = _Choosy(method, item, False, session_id)
+                    return
 
     def dequeue(self, key: ExecutionKey) -> None:
         """The execution does not want a worker any more."""
         self._queued.pop(key, None)
         self._loaded.discard(key)
+        self._choosy.pop(key, None)
 
     def loaded(self, key: ExecutionKey) -> None:
         """An execution is in memory now: it is next again, at its old place."""
         method, item = self._loading.pop(key)
         if self._queued.get(key) == item[1]:
             self._loaded.add(key)
+            if key in self._choosy:
+                return
             heapq.heappush(self._queues.setdefault(method, []), item)
 
     def wanted(self, key: ExecutionKey) -> bool:
@@ -71,6 +112,8 @@ class Dispatcher:
 
     def pump(self) -> None:
         """Hand out as much as free slots allow."""
+        if self._choosy or self._reserved:
+            self._pump_choosy()
         heads = [(queue[0], method) for method, queue in self._live_queues()]
         heapq.heapify(heads)
         offering = {method: self._sessions.offering(*method) for _, method in heads}
@@ -98,14 +141,61 @@ class Dispatcher:
             else:
                 heapq.heappop(heads)
 
+    def _pump_choosy(self) -> None:
+        """Those that want a certain session, or one for themselves, come first."""
+        for session in self._reserved:
+            if session.reserved_for not in self._choosy:
+                session.reserved_for = None
+        self._reserved = [s for s in self._reserved if s.reserved_for is not None]
+        waiting = sorted(self._choosy.items(), key=lambda entry: entry[1].item)
+        for key, choosy in waiting:
+            if key not in self._loading:
+                self._place(key, choosy)
+
+    def _place(self, key: ExecutionKey, choosy: _Choosy) -> None:
+        offering = self._sessions.offering(*choosy.method)
+        wanted = [session for session in offering if session.id == choosy.session_id]
+        if choosy.session_id and not wanted:
+            choosy.session_id = ""  # it has gone: any other will do
+        if not choosy.session_id and not choosy.alone:
+            del self._choosy[key]
+            heapq.heappush(self._queues.setdefault(choosy.method, []), choosy.item)
+            return
+        candidates = wanted or offering
+        if choosy.alone:
+            ready = [session for session in candidates if session.may_run_alone(key)]
+        else:
+            ready = [session for session in candidates if session.free_slots > 0]
+        if ready:
+            self._hand_over(key, choosy, ready[0])
+        elif choosy.alone and not any(s.reserved_for == key for s in self._reserved):
+            free = [s for s in candidates if s.connected and s.reserved_for is None]
+            if free:  # it takes nothing more, so that it is empty one day
+                session = min(free, key=lambda s: len(s.active))
+                session.reserved_for = key
+                self._reserved.append(session)
+
+    def _hand_over(self, key: ExecutionKey, choosy: _Choosy, session: Session) -> None:
+        granted = self._grant(key, session)
+        if granted is Granted.LOADING:
+            self._loading[key] = choosy.method, choosy.item
+            return
+        if session.reserved_for == key:
+            session.reserved_for = None
+        if granted is Granted.TAKEN and choosy.alone:
+            session.alone_epoch = max(session.active, default=0)
+        self.dequeue(key)
+
     def methods(self) -> list[MethodKey]:
         """The methods that executions are queued for."""
-        return [method for method, _ in self._live_queues()]
+        choosy = {choosy.method for choosy in self._choosy.values()}
+        return list(choosy.union(method for method, _ in self._live_queues()))
 
     def queued(self, method: MethodKey) -> list[ExecutionKey]:
         """What is queued for a method."""
-        queue = self._queues.get(method, ())
-        return [key for _, serial, key in queue if self._queued.get(key) == serial]
+        items = list(self._queues.get(method, ()))
+        items += [choosy.item for choosy in self._choosy.values() if choosy.method == method]
+        return [key for _, serial, key in items if self._queued.get(key) == serial]
 
     def _live_queues(self) -> list[tuple[MethodKey, list[_Item]]]:
         for method, queue in list(self._queues.items()):

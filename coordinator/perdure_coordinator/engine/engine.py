@@ -26,6 +26,8 @@ from perdure_coordinator.engine.describe import Describer
 from perdure_coordinator.engine.dispatcher import Dispatcher
 from perdure_coordinator.engine.methods import refuse_unknown_methods, refuse_unserved
 from perdure_coordinator.engine.recovery import recover
+from perdure_coordinator.engine.retention import Retention
+from perdure_coordinator.engine.scheduler import Scheduler
 from perdure_coordinator.engine.sessions import SessionPort
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.stats import Stats
@@ -55,6 +57,7 @@ from perdure_runtime.core.errors import (
 )
 from perdure_runtime.core.messages import DrainCoordinator, Hello, WorkerMessage
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
 from perdure_runtime.storage import Store, StoreFull
 
 _LOG = logging.getLogger("perdure.coordinator")
@@ -89,6 +92,8 @@ class Engine:
         self._workers: Workers
         self._describer: Describer
         self._clients: Clients
+        self._scheduler: Scheduler
+        self._retention: Retention | None = None
         self._ready = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
         self._reloader: asyncio.Task[None] | None = None
@@ -230,6 +235,11 @@ class Engine:
         """Complete or fail a promise, or keep it alive."""
         return await self._asking().settle_promise(request)
 
+    async def schedule(self, request: ScheduleRequest) -> ScheduleReply:
+        """Create, describe, list, pause, resume or delete schedules."""
+        self._asking()
+        return await self._scheduler.request(request)
+
     def _asking(self) -> Clients:
         if self.failure is not None:
             raise _unavailable(self.failure)
@@ -319,11 +329,15 @@ class Engine:
         self._shard, self._workers, self._broken = shard, workers, None
         self._describer = Describer(shard, workers)
         self._clients = Clients(shard, self._describer)
+        self._scheduler = Scheduler(shard)
         shard.committer.start()
         await recover(shard, workers)
+        await self._scheduler.recover()
+        self._retention = Retention(shard)
         if self._broken is not None:
             raise self._broken
         shard.timers.start()
+        self._retention.start()
         self._ready.set()
 
     def _failed(self, shard: Shard, error: BaseException) -> None:
@@ -372,6 +386,8 @@ class Engine:
         self._ready.clear()
 
     async def _drop(self, shard: Shard, error: PerdureError, reason: str) -> None:
+        if self._retention is not None:
+            await self._retention.stop()
         await self._workers.stop()
         await shard.abandon(error)
         for session in list(shard.sessions.by_id.values()):

@@ -48,6 +48,10 @@ class Loader:
         for action in actions:
             self.load(key, action)
 
+    def is_loading(self, key: ExecutionKey) -> bool:
+        """Whether somebody waits for this execution."""
+        return key in self._waiting
+
     @property
     def waiting(self) -> int:
         """How many executions are being loaded."""
@@ -77,8 +81,23 @@ class Loader:
             self._shard.committer.kick()
 
     async def _fold(self, row: ExecutionRow) -> Execution | None:
-        stored = await self._shard.store.load(row.key, row.run_index)
-        return fold(stored) if stored is not None else None
+        """The state that the journal implies from the beginning of the current run on, read page by
+        page; None: it is gone.
+
+        Raises:
+            DataLossError: the journal has a gap.
+        """
+        config, execution = self._shard.config, Execution(row)
+        execution.length = row.run_index
+        while True:
+            stored = await self._shard.store.load(
+                row.key, execution.length, config.page_entries, config.page_bytes
+            )
+            if stored is None:
+                return None
+            fold(execution, stored)
+            if execution.length >= stored.length:
+                return execution
 
     def _arrived(self, key: ExecutionKey, loaded: Execution | None) -> None:
         actions = self._waiting.pop(key, [])
@@ -94,18 +113,20 @@ class Loader:
                 action(executions.get(key))  # an earlier action may have created it
 
 
-def fold(stored: StoredExecution) -> Execution:
-    """The state that the journal implies from the beginning of the current run on.
+def fold(execution: Execution, page: StoredExecution) -> None:
+    """Take in the next page of a journal.
 
     Raises:
-        DataLossError: the journal has a gap.
+        DataLossError: it does not begin where the state stands, or has a gap.
     """
-    execution = Execution(stored.row)
-    for index, entry in enumerate(stored.entries, stored.row.run_index):
-        if entry.index != index:
-            raise DataLossError(
-                f"execution {stored.row.key.id!r}: journal entry {index} is missing"
-            )
+    for entry in page.entries:
+        if entry.index != execution.length:
+            break
         evolve(execution, Recorded(entry.index, entry.time_ms, decode_entry(entry.data)))
-    execution.chain = stored.chain
-    return execution
+        execution.chain = entry.chain
+    else:
+        if page.entries or execution.length >= page.length:
+            return
+    raise DataLossError(
+        f"execution {execution.key.id!r}: journal entry {execution.length} is missing"
+    )

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from perdure_coordinator.engine.shard import Shard
+from perdure_coordinator.engine.shard import ALONE_AFTER, Shard
 from perdure_coordinator.engine.workers import Workers
 from perdure_runtime.core import requests
 from perdure_runtime.core.execution import Execution
@@ -34,7 +34,8 @@ async def recover(shard: Shard, workers: Workers) -> None:
                 running.append(found.key)
         after = rows[-1].key
     for row in sorted(queued, key=_since):  # as they were queued, not in the order of their keys
-        shard.dispatcher.enqueue(row.key, row.target, row.priority)
+        alone = row.crash_count >= ALONE_AFTER
+        shard.dispatcher.enqueue(row.key, row.target, row.priority, alone=alone)
     last = -1
     while letters := await shard.store.outbox(PAGE, last):
         for letter in letters:

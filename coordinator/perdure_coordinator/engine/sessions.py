@@ -42,6 +42,8 @@ class Session:
         self.services = frozenset(spec.service for spec in hello.methods)
         self.leases: dict[int, ExecutionKey] = {}
         self.active: set[int] = set()  # epochs that use a slot
+        self.alone_epoch = 0  # of an execution that nothing may run beside
+        self.reserved_for: ExecutionKey | None = None  # waits until nothing runs here
         self.connected = True
         self.draining = False
         self.seen_s = now_s
@@ -49,7 +51,14 @@ class Session:
     @property
     def free_slots(self) -> int:
         """How many more executions may run here."""
+        if self.reserved_for is not None or (self.alone_epoch and self.alone_epoch in self.active):
+            return 0
         return 0 if self.draining or not self.connected else self.slots - len(self.active)
+
+    def may_run_alone(self, key: ExecutionKey) -> bool:
+        """Whether an execution could have the whole worker now."""
+        is_open = self.connected and not self.draining and self.slots > 0
+        return is_open and not self.active and self.reserved_for in (None, key)
 
 
 class Sessions:

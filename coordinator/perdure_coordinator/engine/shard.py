@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine.clock import Clock
@@ -48,6 +48,8 @@ from perdure_runtime.wire.v1.pages import StoredPage
 
 _LOG = logging.getLogger("perdure.coordinator")
 
+ALONE_AFTER: Final = 3  # crashes at one place: from then on nothing runs beside it
+
 Action = Callable[[Execution | None], None]
 
 
@@ -77,6 +79,8 @@ class Shard:
         self.followers: dict[ExecutionKey, list[asyncio.Event]] = {}
         self.paging: dict[int, list[CoordinatorMessage]] = {}  # epochs whose journal is being sent
         self.release_slot: Callable[[Execution], None] = lambda execution: None
+        self.on_ended: Callable[[ExecutionKey], None] = lambda key: None
+        self.on_schedule: Callable[[Timer], None] = lambda timer: None
         self._asked: set[asyncio.Future[Any]] = set()
         self.finished: deque[ExecutionKey] = deque()  # with an outcome and in memory; oldest first
         self._forget_above = config.max_resident
@@ -254,7 +258,8 @@ class Shard:
 
     def _enqueue(self, execution: Execution, effect: fx.Enqueue, _: object) -> None:
         row = execution.row
-        self.dispatcher.enqueue(row.key, row.target, row.priority)
+        alone = row.crash_count >= ALONE_AFTER and row.crash_index == execution.length
+        self.dispatcher.enqueue(row.key, row.target, row.priority, alone=alone)
 
     def _ended(self, execution: Execution, effect: fx.Ended, _: object) -> None:
         key = execution.key
@@ -265,11 +270,15 @@ class Shard:
         self.fresh.pop(key, None)
         self.finished.append(key)
         self.mail.ended(key, outcome)
+        self.on_ended(key)
 
     # --- time and disk -------------------------------------------------------------------------
 
     def _timers_due(self, timers: list[Timer]) -> None:
         for timer in timers:
+            if timer.kind == TimerKind.SCHEDULE:
+                self.on_schedule(timer)
+                continue
             self.submit(timer.key, partial(self._timer, timer))
 
     def _timer(self, timer: Timer, execution: Execution | None) -> None:

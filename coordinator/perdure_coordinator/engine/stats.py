@@ -23,6 +23,7 @@ class Stats:
     events: int = 0
     overloads: int = 0
     reloads: int = 0
+    deleted: int = 0
     peak_pending_bytes: int = 0
 
     def snapshot(self) -> dict[str, int]:

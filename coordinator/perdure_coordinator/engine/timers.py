@@ -35,6 +35,7 @@ class Timers:
         self._horizon_ms = horizon_ms
         self._fire = fire
         self._failed = failed
+        self.sources: list[Callable[[int], Iterable[Timer]]] = []  # others that know due timers
         self._heap: list[tuple[int, int, TimerKey]] = []
         self._near: dict[TimerKey, Timer] = {}
         self._serial = count()
@@ -100,6 +101,8 @@ class Timers:
         timers = await self._store.timers_due(until_ms, LOAD_LIMIT)
         if len(timers) == LOAD_LIMIT:
             self._loaded_to_ms = max(now_ms, timers[-1].due_ms)
+        for source in self.sources:
+            self._add(source(self._loaded_to_ms))
         known = self._near.keys()
         self._add(t for t in timers if TimerKey(t.key, t.kind, t.path) not in known)
 

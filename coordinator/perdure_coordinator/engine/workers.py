@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from perdure_coordinator.engine.sessions import Session, SessionPort
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.unblocking import resume_blocked
 from perdure_runtime.core import requests
+from perdure_runtime.core.effects import Decision, Enqueue
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import (
     DataLossError,
@@ -56,6 +57,12 @@ from perdure_runtime.wire.v1.pages import StoredPage
 
 _LOG = logging.getLogger("perdure.coordinator")
 
+ADOPT_BYTES: Final = 16 * 1024 * 1024
+FREE_RELEASES: Final = 3  # at one place of the journal, before the first delay
+RELEASE_DELAY_S: Final = 0.1
+MAX_RELEASE_DELAY_S: Final = 5.0
+MAX_RELEASES: Final = 10_000
+
 
 class Workers:
     """The engine's side of every worker session."""
@@ -68,6 +75,7 @@ class Workers:
         self._tasks: set[asyncio.Task[None]] = set()
         self._expired: dict[str, Session] = {}  # silent too long; their streams are still open
         self._adopting: Counter[ExecutionKey] = Counter()  # whether a worker keeps it is undecided
+        self._releases: dict[ExecutionKey, tuple[int, int]] = {}  # journal length, how often
         self.catalog: dict[tuple[str, str, str], MethodSpec] = {}
         shard.release_slot = self._count_slot
 
@@ -266,7 +274,7 @@ class Workers:
                     shard.stats.mismatches += 1
                     decision = requests.mismatch(execution, message.diff, now_ms)
                 case Release():
-                    decision = requests.release(execution)
+                    decision = self._released(execution)
             shard.decided(execution, decision)
         except (ProtocolError, SerializationError, InvalidTransitionError) as error:
             # Nothing was changed. It counts as a crash, so that a broken worker is not given the
@@ -276,6 +284,36 @@ class Workers:
             shard.decided(
                 execution, requests.lease_lost(execution, max_crashes, now_ms, str(error))
             )
+
+    def _released(self, execution: Execution) -> Decision:
+        """A worker gives an execution back; one that does so again and again waits in between."""
+        key, length, was_running = execution.key, execution.length, _is_running(execution)
+        decision = requests.release(execution)
+        if not was_running:
+            return decision
+        before, times = self._releases.get(key, (length, 0))
+        times = times + 1 if before == length else 1
+        if len(self._releases) > MAX_RELEASES:
+            self._releases.clear()
+        self._releases[key] = (length, times)
+        if times <= FREE_RELEASES:
+            return decision
+        decision.effects = [e for e in decision.effects if not isinstance(e, Enqueue)]
+        delay_s = min(RELEASE_DELAY_S * 2 ** (times - FREE_RELEASES - 1), MAX_RELEASE_DELAY_S)
+        name = f"release {key.namespace} {key.id}"
+        self.later(name, delay_s, lambda: self._enqueue_released(name, key))
+        return decision
+
+    def _enqueue_released(self, name: str, key: ExecutionKey) -> None:
+        self._later.pop(name, None)
+
+        def enqueue(execution: Execution | None) -> None:
+            if execution is not None and execution.row.status is Status.QUEUED:
+                row = execution.row
+                self._shard.dispatcher.enqueue(row.key, row.target, row.priority)
+
+        self._shard.submit(key, enqueue)
+        self._shard.committer.kick()
 
     def _holder(self, session: Session, epoch: int) -> Execution | None:
         key = session.leases.get(epoch)
@@ -398,12 +436,15 @@ class Workers:
         while execution is not None and self._may_adopt(session, execution, cached):
             await shard.committer.flushed()
             length = execution.length
-            stored = await shard.store.load(cached.key, cached.last_index + 1)
+            stored = await shard.store.load(
+                cached.key, cached.last_index + 1, limit_bytes=ADOPT_BYTES
+            )
             if shard.executions.get(cached.key) is not execution:  # forgotten meanwhile
                 execution = await self._loaded(cached.key)
             elif execution.length == length and stored is not None:
-                if not self._may_adopt(session, execution, cached):
-                    break
+                whole = cached.last_index + 1 + len(stored.entries) >= length
+                if not whole or not self._may_adopt(session, execution, cached):
+                    break  # what it missed is too much for one message: it is replayed by pages
                 self._take_over(session, execution, cached, _decode(stored.entries))
                 return
         if execution is not None and execution.epoch == cached.epoch:
@@ -500,3 +541,7 @@ class Workers:
 
 def _decode(stored: Sequence[StoredEntry]) -> tuple[Recorded, ...]:
     return tuple(Recorded(e.index, e.time_ms, decode_entry(e.data)) for e in stored)
+
+
+def _is_running(execution: Execution) -> bool:
+    return execution.row.status is Status.RUNNING

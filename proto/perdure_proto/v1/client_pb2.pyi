@@ -24,6 +24,30 @@ class ControlOperation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CONTROL_OPERATION_RESUME: _ClassVar[ControlOperation]
     CONTROL_OPERATION_DELETE: _ClassVar[ControlOperation]
     CONTROL_OPERATION_FORK: _ClassVar[ControlOperation]
+
+class Overlap(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OVERLAP_UNSPECIFIED: _ClassVar[Overlap]
+    OVERLAP_SKIP: _ClassVar[Overlap]
+    OVERLAP_QUEUE: _ClassVar[Overlap]
+    OVERLAP_CANCEL: _ClassVar[Overlap]
+
+class Backfill(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BACKFILL_UNSPECIFIED: _ClassVar[Backfill]
+    BACKFILL_LATEST: _ClassVar[Backfill]
+    BACKFILL_ALL: _ClassVar[Backfill]
+    BACKFILL_NONE: _ClassVar[Backfill]
+
+class ScheduleOperation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SCHEDULE_OPERATION_UNSPECIFIED: _ClassVar[ScheduleOperation]
+    SCHEDULE_OPERATION_CREATE: _ClassVar[ScheduleOperation]
+    SCHEDULE_OPERATION_DESCRIBE: _ClassVar[ScheduleOperation]
+    SCHEDULE_OPERATION_LIST: _ClassVar[ScheduleOperation]
+    SCHEDULE_OPERATION_PAUSE: _ClassVar[ScheduleOperation]
+    SCHEDULE_OPERATION_RESUME: _ClassVar[ScheduleOperation]
+    SCHEDULE_OPERATION_DELETE: _ClassVar[ScheduleOperation]
 ID_POLICY_UNSPECIFIED: IdPolicy
 ID_POLICY_ATTACH: IdPolicy
 ID_POLICY_REJECT: IdPolicy
@@ -34,6 +58,21 @@ CONTROL_OPERATION_PAUSE: ControlOperation
 CONTROL_OPERATION_RESUME: ControlOperation
 CONTROL_OPERATION_DELETE: ControlOperation
 CONTROL_OPERATION_FORK: ControlOperation
+OVERLAP_UNSPECIFIED: Overlap
+OVERLAP_SKIP: Overlap
+OVERLAP_QUEUE: Overlap
+OVERLAP_CANCEL: Overlap
+BACKFILL_UNSPECIFIED: Backfill
+BACKFILL_LATEST: Backfill
+BACKFILL_ALL: Backfill
+BACKFILL_NONE: Backfill
+SCHEDULE_OPERATION_UNSPECIFIED: ScheduleOperation
+SCHEDULE_OPERATION_CREATE: ScheduleOperation
+SCHEDULE_OPERATION_DESCRIBE: ScheduleOperation
+SCHEDULE_OPERATION_LIST: ScheduleOperation
+SCHEDULE_OPERATION_PAUSE: ScheduleOperation
+SCHEDULE_OPERATION_RESUME: ScheduleOperation
+SCHEDULE_OPERATION_DELETE: ScheduleOperation
 
 class StartRequest(_message.Message):
     __slots__ = ("namespace", "request_id", "id", "target", "input", "options", "id_policy", "trace", "held")
@@ -353,6 +392,86 @@ class SettlePromiseReply(_message.Message):
     effect: bool
     def __init__(self, effect: bool = ...) -> None: ...
 
+class ScheduleSpec(_message.Message):
+    __slots__ = ("target", "input", "options", "cron", "every_ms", "timezone", "overlap", "jitter_ms", "backfill")
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    CRON_FIELD_NUMBER: _ClassVar[int]
+    EVERY_MS_FIELD_NUMBER: _ClassVar[int]
+    TIMEZONE_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    JITTER_MS_FIELD_NUMBER: _ClassVar[int]
+    BACKFILL_FIELD_NUMBER: _ClassVar[int]
+    target: _common_pb2.Target
+    input: _common_pb2.Payload
+    options: _common_pb2.StartOptions
+    cron: str
+    every_ms: int
+    timezone: str
+    overlap: Overlap
+    jitter_ms: int
+    backfill: Backfill
+    def __init__(self, target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., options: _Optional[_Union[_common_pb2.StartOptions, _Mapping]] = ..., cron: _Optional[str] = ..., every_ms: _Optional[int] = ..., timezone: _Optional[str] = ..., overlap: _Optional[_Union[Overlap, str]] = ..., jitter_ms: _Optional[int] = ..., backfill: _Optional[_Union[Backfill, str]] = ...) -> None: ...
+
+class Schedule(_message.Message):
+    __slots__ = ("namespace", "id", "spec", "created_ms", "next_ms", "paused", "reason", "queued_ms", "last_ms", "last_id", "started", "skipped", "problem")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    CREATED_MS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_MS_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_MS_FIELD_NUMBER: _ClassVar[int]
+    LAST_MS_FIELD_NUMBER: _ClassVar[int]
+    LAST_ID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    id: str
+    spec: ScheduleSpec
+    created_ms: int
+    next_ms: int
+    paused: bool
+    reason: str
+    queued_ms: _containers.RepeatedScalarFieldContainer[int]
+    last_ms: int
+    last_id: str
+    started: int
+    skipped: int
+    problem: str
+    def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ..., spec: _Optional[_Union[ScheduleSpec, _Mapping]] = ..., created_ms: _Optional[int] = ..., next_ms: _Optional[int] = ..., paused: bool = ..., reason: _Optional[str] = ..., queued_ms: _Optional[_Iterable[int]] = ..., last_ms: _Optional[int] = ..., last_id: _Optional[str] = ..., started: _Optional[int] = ..., skipped: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class ScheduleRequest(_message.Message):
+    __slots__ = ("namespace", "request_id", "operation", "id", "spec", "replace", "reason")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    request_id: str
+    operation: ScheduleOperation
+    id: str
+    spec: ScheduleSpec
+    replace: bool
+    reason: str
+    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., operation: _Optional[_Union[ScheduleOperation, str]] = ..., id: _Optional[str] = ..., spec: _Optional[_Union[ScheduleSpec, _Mapping]] = ..., replace: bool = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ScheduleReply(_message.Message):
+    __slots__ = ("schedules", "effect", "next_cursor")
+    SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    schedules: _containers.RepeatedCompositeFieldContainer[Schedule]
+    effect: bool
+    next_cursor: str
+    def __init__(self, schedules: _Optional[_Iterable[_Union[Schedule, _Mapping]]] = ..., effect: bool = ..., next_cursor: _Optional[str] = ...) -> None: ...
+
 class ClientFrame(_message.Message):
     __slots__ = ("requests",)
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
@@ -360,7 +479,7 @@ class ClientFrame(_message.Message):
     def __init__(self, requests: _Optional[_Iterable[_Union[ClientRequest, _Mapping]]] = ...) -> None: ...
 
 class ClientRequest(_message.Message):
-    __slots__ = ("number", "start", "wait", "describe", "list", "control", "read_state", "abandon", "read_object_state", "send_event", "settle_promise")
+    __slots__ = ("number", "start", "wait", "describe", "list", "control", "read_state", "abandon", "read_object_state", "send_event", "settle_promise", "schedule")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
@@ -372,6 +491,7 @@ class ClientRequest(_message.Message):
     READ_OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
     SEND_EVENT_FIELD_NUMBER: _ClassVar[int]
     SETTLE_PROMISE_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     number: int
     start: StartRequest
     wait: WaitRequest
@@ -383,7 +503,8 @@ class ClientRequest(_message.Message):
     read_object_state: ReadObjectStateRequest
     send_event: SendEventRequest
     settle_promise: SettlePromiseRequest
-    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., describe: _Optional[_Union[DescribeRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., control: _Optional[_Union[ControlRequest, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateRequest, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateRequest, _Mapping]] = ..., send_event: _Optional[_Union[SendEventRequest, _Mapping]] = ..., settle_promise: _Optional[_Union[SettlePromiseRequest, _Mapping]] = ...) -> None: ...
+    schedule: ScheduleRequest
+    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., describe: _Optional[_Union[DescribeRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., control: _Optional[_Union[ControlRequest, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateRequest, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateRequest, _Mapping]] = ..., send_event: _Optional[_Union[SendEventRequest, _Mapping]] = ..., settle_promise: _Optional[_Union[SettlePromiseRequest, _Mapping]] = ..., schedule: _Optional[_Union[ScheduleRequest, _Mapping]] = ...) -> None: ...
 
 class Abandon(_message.Message):
     __slots__ = ()
@@ -396,7 +517,7 @@ class ClientReplyFrame(_message.Message):
     def __init__(self, replies: _Optional[_Iterable[_Union[ClientReply, _Mapping]]] = ...) -> None: ...
 
 class ClientReply(_message.Message):
-    __slots__ = ("number", "start", "outcome", "description", "list", "control", "read_state", "read_object_state", "send_event", "settle_promise", "error")
+    __slots__ = ("number", "start", "outcome", "description", "list", "control", "read_state", "read_object_state", "send_event", "settle_promise", "error", "schedule")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
@@ -408,6 +529,7 @@ class ClientReply(_message.Message):
     SEND_EVENT_FIELD_NUMBER: _ClassVar[int]
     SETTLE_PROMISE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     number: int
     start: StartReply
     outcome: Outcome
@@ -419,4 +541,5 @@ class ClientReply(_message.Message):
     send_event: SendEventReply
     settle_promise: SettlePromiseReply
     error: _common_pb2.ErrorDetail
-    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartReply, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., control: _Optional[_Union[ControlReply, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateReply, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateReply, _Mapping]] = ..., send_event: _Optional[_Union[SendEventReply, _Mapping]] = ..., settle_promise: _Optional[_Union[SettlePromiseReply, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ErrorDetail, _Mapping]] = ...) -> None: ...
+    schedule: ScheduleReply
+    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartReply, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., control: _Optional[_Union[ControlReply, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateReply, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateReply, _Mapping]] = ..., send_event: _Optional[_Union[SendEventReply, _Mapping]] = ..., settle_promise: _Optional[_Union[SettlePromiseReply, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ErrorDetail, _Mapping]] = ..., schedule: _Optional[_Union[ScheduleReply, _Mapping]] = ...) -> None: ...

@@ -69,6 +69,11 @@ class ClientServiceStub(object):
                 request_serializer=perdure_dot_v1_dot_client__pb2.ControlRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_client__pb2.ControlReply.FromString,
                 _registered_method=True)
+        self.Schedule = channel.unary_unary(
+                '/perdure.v1.ClientService/Schedule',
+                request_serializer=perdure_dot_v1_dot_client__pb2.ScheduleRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_client__pb2.ScheduleReply.FromString,
+                _registered_method=True)
         self.ReadState = channel.unary_unary(
                 '/perdure.v1.ClientService/ReadState',
                 request_serializer=perdure_dot_v1_dot_client__pb2.ReadStateRequest.SerializeToString,
@@ -148,6 +153,13 @@ class ClientServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Schedule(self, request, context):
+        """Schedules: create, describe, list, pause, resume, delete.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReadState(self, request, context):
         """The execution's committed ctx.state.
         """
@@ -220,6 +232,11 @@ def add_ClientServiceServicer_to_server(servicer, server):
                     servicer.Control,
                     request_deserializer=perdure_dot_v1_dot_client__pb2.ControlRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_client__pb2.ControlReply.SerializeToString,
+            ),
+            'Schedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.Schedule,
+                    request_deserializer=perdure_dot_v1_dot_client__pb2.ScheduleRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_client__pb2.ScheduleReply.SerializeToString,
             ),
             'ReadState': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadState,
@@ -436,6 +453,33 @@ class ClientService(object):
             '/perdure.v1.ClientService/Control',
             perdure_dot_v1_dot_client__pb2.ControlRequest.SerializeToString,
             perdure_dot_v1_dot_client__pb2.ControlReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Schedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ClientService/Schedule',
+            perdure_dot_v1_dot_client__pb2.ScheduleRequest.SerializeToString,
+            perdure_dot_v1_dot_client__pb2.ScheduleReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,7 @@ class TimerKind(StrEnum):
     ATTEMPT = "attempt"  # the attempt's timeout
     EXECUTION = "execution"  # the execution's timeout
     HEARTBEAT = "heartbeat"  # of a promise: the end of the time without one
+    SCHEDULE = "schedule"  # the next tick of a schedule; in no store: the schedule knows it
     GRACE = "grace"  # the end of a cancellation's grace
 
 

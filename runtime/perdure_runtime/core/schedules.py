@@ -119,10 +119,14 @@ class ScheduleRequest(Struct, frozen=True):
 
 
 class ScheduleReply(Struct, frozen=True):
-    """The schedules concerned as they are now; `effect` is False when nothing had to change."""
+    """The schedules concerned as they are now; `effect` is False when nothing had to change.
+
+    `list` goes on with `next_cursor` as the id of the next request; its schedules have no input.
+    """
 
     schedules: tuple[Schedule, ...] = ()
     effect: bool = False
+    next_cursor: str = ""
 
 
 class Ticks(Protocol):

@@ -37,6 +37,7 @@ from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError, ProtocolError
 from perdure_runtime.core.messages import CoordinatorMessage, Hello, Welcome, WorkerMessage
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
 from perdure_runtime.wire.v1.pages import StoredPage
 
 T = TypeVar("T")
@@ -209,6 +210,9 @@ class EmbeddedTransport(Transport):
 
     async def settle_promise(self, request: SettlePromiseRequest) -> SettlePromiseReply:
         return await self._coordinator.call(lambda engine: engine.settle_promise(request))
+
+    async def schedule(self, request: ScheduleRequest) -> ScheduleReply:
+        return await self._coordinator.call(lambda engine: engine.schedule(request))
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         return await self._coordinator.call(lambda engine: engine.read_state(namespace, id))

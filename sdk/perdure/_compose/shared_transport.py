@@ -34,6 +34,7 @@ from perdure_runtime.core.client import (
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import CoordinatorUnavailableError
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
 
 T = TypeVar("T")
 
@@ -78,6 +79,9 @@ class SharedTransport(Transport):
 
     async def settle_promise(self, request: SettlePromiseRequest) -> SettlePromiseReply:
         return await self._ask(lambda transport: transport.settle_promise(request))
+
+    async def schedule(self, request: ScheduleRequest) -> ScheduleReply:
+        return await self._ask(lambda transport: transport.schedule(request))
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         return await self._ask(lambda transport: transport.read_state(namespace, id))

@@ -15,6 +15,7 @@ from perdure.cli.replay import replay
 from perdure.cli.result import result
 from perdure.cli.retry import retry
 from perdure.cli.run import run
+from perdure.cli.schedule import app as schedule_app
 from perdure.cli.server import server
 from perdure.cli.services import services
 from perdure.cli.show import show
@@ -57,3 +58,4 @@ for command in (
     app.command()(command)
 app.command("list")(list_executions)
 app.add_typer(promises, name="promise")
+app.add_typer(schedule_app, name="schedule")

@@ -23,6 +23,14 @@ from perdure.client.control import Selection, control_many, control_one
 from perdure.client.events import failure_of, send_event, settle_promise
 from perdure.client.handle import ExecutionHandle
 from perdure.client.query import ExecutionInfo, pages, statuses_of
+from perdure.client.schedule import (
+    TIMING,
+    ScheduleHandle,
+    ScheduleInfo,
+    ScheduleKeywords,
+    create_schedule,
+    list_schedules,
+)
 from perdure.client.step_ids import id_in_step
 from perdure.client.transport import Transport
 from perdure.decorators.keywords import check_keywords
@@ -169,12 +177,15 @@ class Client:
     async def _start_by_name(
         self, service: str, args: Sequence[Any], options: CallOptions
     ) -> ExecutionHandle[Any]:
+        target, payload = self._named(service, args)
+        return await self._start(target, payload, options, decode=self._serializers.decode)
+
+    def _named(self, service: str, args: Sequence[Any]) -> tuple[Target, Payload]:
         if not 1 <= len(args) <= 2 or not isinstance(args[0], str):
-            raise TypeError("by name it is start(service, method, payload=None)")
+            raise TypeError("by name it is (service, method, payload=None)")
         target = Target(check_name("service", service), check_name("method", args[0]))
         value = args[1] if len(args) == 2 else None
-        payload = self._serializers.encode(value, what="payload")
-        return await self._start(target, payload, options, decode=self._serializers.decode)
+        return target, self._serializers.encode(value, what="payload")
 
     async def _start(
         self,
@@ -223,6 +234,81 @@ class Client:
                 return Target(DEFAULT_SERVICE, definition.name)
             found = self._found[definition] = Target(services[0], definition.name)
         return found
+
+    # --- schedules -----------------------------------------------------------------------------
+
+    @overload
+    async def schedule(
+        self,
+        function: Callable[[*Ts], Coroutine[Any, Any, Any]],
+        /,
+        *args: *Ts,
+        **options: Unpack[ScheduleKeywords],
+    ) -> ScheduleHandle: ...
+    @overload
+    async def schedule(
+        self,
+        service: str,
+        method: str,
+        payload: Any = None,
+        /,
+        **options: Unpack[ScheduleKeywords],
+    ) -> ScheduleHandle: ...
+    async def schedule(
+        self, function: object, /, *args: object, **options: object
+    ) -> ScheduleHandle:
+        """Start a function again and again; returns when the schedule is on disk.
+
+        Each tick starts exactly one execution, `ID@TIME` such as `daily@2026-01-31T06:00:00Z`,
+        whatever crashes in between (semantics, section 8). The same call again changes nothing.
+
+        Args:
+            id: of the schedule, at most 220 characters. Required.
+            cron: five fields (minute, hour, day of month, month, day of week), or six with seconds
+                first; in `timezone`, through daylight saving as Debian's cron does.
+            every: seconds between ticks, counted from the creation. Instead of `cron`.
+            overlap: while the execution of an earlier tick has not ended, a tick is left out
+                ("skip"), waits for its turn ("queue"), or cancels the earlier one ("cancel").
+            jitter: each start is put off by up to so many seconds.
+            backfill: of the ticks that an outage missed, the "latest" is made up for, "all" in
+                order, or "none".
+            replace: whether an existing schedule of the id takes the new settings.
+            priority, timeout, retry, service, metadata: of each start.
+
+        Raises:
+            AlreadyExistsError: a schedule of the id exists with other settings.
+            InvalidArgumentError: an option is not allowed, cron or timezone is none.
+            SerializationError, TypeError: as `start`.
+        """
+        check_keywords("schedule()", ScheduleKeywords, options)
+        timing = {name: options.pop(name) for name in TIMING if name in options}
+        chosen: CallOptions = getattr(function, "call_options", NO_CALL_OPTIONS).merged(options)
+        target, payload = await self._wanted(function, args, chosen)
+        return await create_schedule(
+            self.transport, self.namespace, target, payload, start_options(chosen), timing
+        )
+
+    def get_schedule(self, id: str) -> ScheduleHandle:
+        """A handle on a schedule that may exist; nothing is asked yet."""
+        return ScheduleHandle(self.transport, self.namespace, id)
+
+    async def schedules(self) -> Sequence[ScheduleInfo]:
+        """All schedules of the namespace, by id."""
+        return await list_schedules(self.transport, self.namespace)
+
+    async def _wanted(
+        self, function: object, args: Sequence[Any], options: CallOptions
+    ) -> tuple[Target, Payload]:
+        if isinstance(function, str):
+            return self._named(function, args)
+        definition = definition_of(function)
+        if definition is None:
+            raise TypeError(
+                f"{function!r} is not decorated and no service of this process offers it; decorate "
+                "it, or name it: schedule(service, method, payload, ...)"
+            )
+        target = await self._target(definition, options)
+        return target, definition.signature.bind(args, {}, self._serializers)
 
     # --- finding -------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ from perdure_runtime.core.errors import (
 )
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
 from perdure_runtime.wire.v1 import rpc
 from perdure_runtime.wire.v1.client import ClientRequest, ObjectState, StateValues
 from perdure_runtime.wire.v1.client_requests import (
@@ -117,6 +118,9 @@ class GrpcTransport(Transport):
 
     async def settle_promise(self, request: SettlePromiseRequest) -> SettlePromiseReply:
         return await self._ask(request, SettlePromiseReply)
+
+    async def schedule(self, request: ScheduleRequest) -> ScheduleReply:
+        return await self._ask(request, ScheduleReply)
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         values = await self._ask(ReadStateRequest(ExecutionKey(namespace, id)), StateValues)

@@ -28,6 +28,7 @@ from perdure_runtime.core.client import (
 )
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
 
 
 class Transport(Protocol):
@@ -69,6 +70,10 @@ class Transport(Protocol):
 
     async def settle_promise(self, request: SettlePromiseRequest) -> SettlePromiseReply:
         """Says whether the request settled the promise, or found it open. Raises NotFoundError."""
+        ...
+
+    async def schedule(self, request: ScheduleRequest) -> ScheduleReply:
+        """One operation on schedules. Raises what the coordinator finds wrong."""
         ...
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:

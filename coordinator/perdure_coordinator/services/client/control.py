@@ -12,4 +12,9 @@ from perdure_runtime.wire.v1 import rpc
 
 def control_handlers(desk: Desk) -> dict[str, MethodHandler]:
     """`Control`."""
-    return dict((unary(desk, rpc.CONTROL, desk.engine.control),))
+    return dict(
+        (
+            unary(desk, rpc.CONTROL, desk.engine.control),
+            unary(desk, rpc.SCHEDULE, desk.engine.schedule),
+        )
+    )

@@ -27,6 +27,7 @@ from perdure_runtime.core.client import (
     StartRequest,
 )
 from perdure_runtime.core.errors import PerdureError, ProtocolError
+from perdure_runtime.core.schedules import ScheduleRequest
 from perdure_runtime.wire.v1.client import ClientReply, ClientRequest, ObjectState, StateValues
 from perdure_runtime.wire.v1.client_requests import (
     Abandon,
@@ -76,6 +77,7 @@ class ClientSession:
             DescribeRequest: lambda request: engine.describe(*request.key),
             ListRequest: engine.list,
             ControlRequest: engine.control,
+            ScheduleRequest: engine.schedule,
             ReadStateRequest: self._read_state,
             ReadObjectStateRequest: self._read_object_state,
             SendEventRequest: engine.send_event,

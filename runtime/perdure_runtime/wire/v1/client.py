@@ -30,9 +30,10 @@ from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import PerdureError, ProtocolError, SerializationError
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
 from perdure_runtime.wire.v1 import client_replies as replies
 from perdure_runtime.wire.v1 import client_requests as requests
-from perdure_runtime.wire.v1 import events
+from perdure_runtime.wire.v1 import events, schedules
 from perdure_runtime.wire.v1.client_requests import (
     Abandon,
     DescribeRequest,
@@ -73,6 +74,7 @@ ClientRequest = (
     | ControlRequest
     | ReadStateRequest
     | ReadObjectStateRequest
+    | ScheduleRequest
     | Abandon
     | SendEventRequest
     | SettlePromiseRequest
@@ -87,6 +89,7 @@ ClientReply = (
     | ControlReply
     | StateValues
     | ObjectState
+    | ScheduleReply
     | SendEventReply
     | SettlePromiseReply
     | PerdureError
@@ -305,6 +308,26 @@ def decode_control_reply(message: client_pb2.ControlReply) -> ControlReply:
     return replies.read_control_reply(message)
 
 
+def encode_schedule_request(request: ScheduleRequest) -> client_pb2.ScheduleRequest:
+    """Request of `Schedule`."""
+    return _made(client_pb2.ScheduleRequest(), schedules.fill_schedule_request, request)
+
+
+def decode_schedule_request(message: client_pb2.ScheduleRequest) -> ScheduleRequest:
+    """Request of `Schedule`; raises InvalidArgumentError when it has no operation."""
+    return schedules.read_schedule_request(message)
+
+
+def encode_schedule_reply(reply: ScheduleReply) -> client_pb2.ScheduleReply:
+    """Reply of `Schedule`."""
+    return _made(client_pb2.ScheduleReply(), schedules.fill_schedule_reply, reply)
+
+
+def decode_schedule_reply(message: client_pb2.ScheduleReply) -> ScheduleReply:
+    """Reply of `Schedule`."""
+    return schedules.read_schedule_reply(message)
+
+
 def encode_read_state_request(key: ExecutionKey) -> client_pb2.ReadStateRequest:
     """Request of `ReadState`."""
     return _made(client_pb2.ReadStateRequest(), requests.fill_key, key)
@@ -388,6 +411,12 @@ REQUESTS: Final = KindTable(
             lambda part, request: requests.fill_object_key(part, request.key),
             lambda part: ReadObjectStateRequest(requests.read_object_key(part)),
         ),
+        Kind(
+            "schedule",
+            ScheduleRequest,
+            schedules.fill_schedule_request,
+            schedules.read_schedule_request,
+        ),
         Kind("abandon", Abandon, _fill_nothing, lambda _: Abandon()),
         Kind(
             "send_event",
@@ -436,6 +465,12 @@ REPLIES: Final = KindTable(
             SettlePromiseReply,
             events.fill_settle_reply,
             events.read_settle_reply,
+        ),
+        Kind(
+            "schedule",
+            ScheduleReply,
+            schedules.fill_schedule_reply,
+            schedules.read_schedule_reply,
         ),
         Kind("error", PerdureError, fill_error, read_error),
     ),

@@ -32,6 +32,7 @@ from perdure_runtime.core.client import (
 from perdure_runtime.core.errors import PerdureError
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
 from perdure_runtime.wire.v1 import admin, client, events
 from perdure_runtime.wire.v1.client_requests import HistoryRequest
 from perdure_runtime.wire.v1.streams import parse
@@ -135,6 +136,14 @@ CONTROL: Final[Rpc[ControlRequest, ControlReply]] = _rpc(
     (client.encode_control_request, client.decode_control_request),
     client_pb2.ControlReply.FromString,
     (client.encode_control_reply, client.decode_control_reply),
+)
+SCHEDULE: Final[Rpc[ScheduleRequest, ScheduleReply]] = _rpc(
+    CLIENT_SERVICE,
+    "Schedule",
+    client_pb2.ScheduleRequest.FromString,
+    (client.encode_schedule_request, client.decode_schedule_request),
+    client_pb2.ScheduleReply.FromString,
+    (client.encode_schedule_reply, client.decode_schedule_reply),
 )
 READ_STATE: Final[Rpc[ExecutionKey, dict[str, Payload]]] = _rpc(
     CLIENT_SERVICE,

@@ -1,0 +1,127 @@
+"""Retention: what is deleted, what never is, and what becomes of the file (semantics, 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from pathlib import Path
+
+import pytest
+
+from perdure_coordinator.engine import Engine
+from perdure_coordinator.store.sqlite import open_file
+from perdure_runtime.core.client import ControlOperation, ControlRequest, ListRequest
+from perdure_runtime.core.errors import NotFoundError
+from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.messages import Append, Entries, Finish
+from perdure_runtime.core.payload import Failure, Payload
+from perdure_runtime.storage import WriteBatch
+from perdure_runtime.testing.store_samples import entries_of, key_of, row_of
+from tests.unit.engine_world import FLOW, Reopened, StumblingStore, request, running, step
+from tests.unit.scripted_worker import ScriptedWorker
+
+SOON = {"retention_ms": 1, "sweep_ms": 5}
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Reopened:
+    return Reopened(tmp_path if request.param == "sqlite" else None)
+
+
+async def finish(engine: Engine, worker: ScriptedWorker, id: str) -> None:
+    await engine.start(request(id))
+    activation = await worker.activation()
+    worker.say(Append(activation.epoch, 0, 1, (step("0:1"),)))
+    await worker.hear(Entries)
+    worker.say(Finish(activation.epoch, 1, 2, Payload(b"1")))
+    await engine.wait("default", id)
+
+
+async def until_deleted(engine: Engine, number: int) -> None:
+    async with asyncio.timeout(20):
+        while engine.stats.deleted < number:
+            await asyncio.sleep(0.005)
+
+
+async def left(engine: Engine) -> list[str]:
+    return sorted(item.id for item in (await engine.list(ListRequest("default"))).items)
+
+
+async def test_what_ended_long_ago_is_deleted_and_nothing_else(database: Reopened) -> None:
+    async with running(await database.store()) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        for number in range(3):
+            await finish(engine, worker, f"old{number}")
+        await engine.start(request("open"))
+    async with running(await database.store(), **SOON) as engine:
+        await until_deleted(engine, 3)
+        assert ["open"] == await left(engine)
+        with pytest.raises(NotFoundError):
+            await engine.describe("default", "old1")
+        assert (await engine.start(request("old1"))).created, "its id is free again"
+
+
+async def test_what_is_in_memory_is_deleted_too(database: Reopened) -> None:
+    async with running(await database.store(), **SOON) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        await engine.start(request("a"))
+        activation = await worker.activation()
+        worker.say(Finish(activation.epoch, 0, 1, Payload(b"1")))
+        await until_deleted(engine, 1)
+        assert (0, []) == (engine.resident(), await left(engine))
+
+
+async def test_a_retention_of_zero_keeps_everything(database: Reopened) -> None:
+    async with running(await database.store(), retention_ms=0, sweep_ms=1) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        await finish(engine, worker, "a")
+        await finish(engine, worker, "b")
+        assert (["a", "b"], 0) == (await left(engine), engine.stats.deleted)
+
+
+async def test_what_is_younger_than_the_retention_stays(database: Reopened) -> None:
+    async with running(await database.store(), retention_ms=3_600_000, sweep_ms=1) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        await finish(engine, worker, "a")
+        await finish(engine, worker, "b")
+        assert (["a", "b"], 0) == (await left(engine), engine.stats.deleted)
+
+
+async def test_a_failed_one_that_is_retried_in_this_moment_stays() -> None:
+    store = StumblingStore()
+    async with running(store) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        await engine.start(request("a"))
+        activation = await worker.activation()
+        failure = Failure("ValueError", "boom", retryable=False)
+        worker.say(Finish(activation.epoch, 0, 1, failure=failure))
+        assert Status.FAILED is (await engine.wait("default", "a")).status
+    reopened = StumblingStore(store.disk)
+    reopened.loads.clear()  # the sweep has asked for it and is held up before it looks again
+    async with running(reopened, **SOON) as engine:
+        again = ControlRequest("default", uuid.uuid4().hex, ControlOperation.RETRY, ("a",))
+        retrying = asyncio.ensure_future(engine.control(again))
+        await asyncio.sleep(0)
+        reopened.loads.set()
+        (result,) = (await retrying).results
+        there = ExecutionKey("default", "a") in store.disk.rows
+        assert result.effect == there, "either it was retried, or it was gone before"
+
+
+async def test_the_file_reaches_a_plateau(tmp_path: Path) -> None:
+    """Freed pages are used again: the file holds what retention holds, however much has passed."""
+    path = tmp_path / "test.db"
+    store = await open_file(path)
+    epoch = (await store.acquire("test")).epoch
+    sizes = []
+    for turn in range(12):
+        keys = [key_of(f"r{turn}-{number}") for number in range(60)]
+        rows = {key: row_of(key, Status.COMPLETED) for key in keys}
+        entries = [entry for key in keys for entry in entries_of(key, 40)]
+        await store.commit(WriteBatch(epoch, rows=rows, entries=entries))
+        await store.delete(await store.ended_before(2**50, 1_000))
+        await store.checkpoint()
+        sizes.append(path.stat().st_size)
+    await store.close()
+    assert sizes[2] == sizes[-1] or max(sizes[2:]) <= 1.05 * sizes[2], sizes
