@@ -68,8 +68,15 @@ class History:
         self.timers: dict[tuple[str, str], Timer] = {}
         self.last = fx.Decision()
         parent = options.pop("parent", None)
+        event_sequence = options.pop("event_sequence", 0)
         self.execution, decision = requests.create(
-            KEY, TARGET, INPUT, StartOptions(**options), self.now_ms, parent=parent
+            KEY,
+            TARGET,
+            INPUT,
+            StartOptions(**options),
+            self.now_ms,
+            parent=parent,
+            event_sequence=event_sequence,
         )
         self.did(decision)
 

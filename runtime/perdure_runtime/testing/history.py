@@ -71,12 +71,15 @@ def writes(**values: Any) -> tuple[StateWrite, ...]:
 class History:
     """A journal under construction; every method returns the history itself."""
 
-    def __init__(self, input: Payload = NULL, key: ExecutionKey = KEY) -> None:
+    def __init__(
+        self, input: Payload = NULL, key: ExecutionKey = KEY, event_sequence: int = 0
+    ) -> None:
         self.key = key
         self.key_base = root_key_base(key, 1)
         self.entries: list[Recorded] = []
         self.current_attempt = 0
-        self.add(ExecutionCreated(TARGET, input, self.key_base))
+        created = ExecutionCreated(TARGET, input, self.key_base, event_sequence=event_sequence)
+        self.add(created)
 
     def add(self, entry: Entry, at_ms: int = 0) -> History:
         """Record any entry."""
