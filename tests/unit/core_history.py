@@ -246,6 +246,6 @@ _ENDS = [status for status in Status if is_end(status)]
 
 def _implied(execution: Execution) -> dict[str, Any]:
     fields = msgspec.structs.asdict(execution)
-    for name in ("row", "chain", "epoch", "session_id"):
+    for name in ("row", "chain", "epoch", "session_id", "heartbeats"):
         del fields[name]
     return fields

@@ -61,6 +61,11 @@ def received(path: str, value: int, attempt: int = 1) -> EventReceived:
     return EventReceived(path, attempt, value, payload(value))
 
 
+def paths(desk: Desk) -> list[str]:
+    """Of the commands that go out now."""
+    return [getattr(command, "path", "") for command in desk.sent()]
+
+
 def recorded_wait(*paths: str) -> tuple[Desk, list[Issued]]:
     """A body with recorded waits."""
     history = History().attempt()
@@ -144,7 +149,7 @@ def test_what_comes_for_a_wait_that_takes_another_event_goes_on_in_order() -> No
     desk.machine.commands.abandon(first)
     desk.news(received("0:1", 7))
     desk.news(received("0:2", 8))
-    assert [command.path for command in desk.sent()] == ["0:2", "0:3"]
+    assert paths(desk) == ["0:2", "0:3"]
     desk.ack(2)
     assert [desk.deliver(), desk.deliver()] == [second, third]
     assert (second.outcome, third.outcome) == (payload(7), payload(8))
@@ -167,9 +172,9 @@ def test_an_assignment_is_recorded_even_if_its_wait_is_cancelled_meanwhile() -> 
     desk.news(received("0:1", 7))
     assert desk.deliver() is None
     desk.machine.commands.abandon(second)
-    assert [command.path for command in desk.sent()] == ["0:2"]
+    assert paths(desk) == ["0:2"]
     desk.ack()
-    assert [command.path for command in desk.sent()] == ["0:3"]
+    assert paths(desk) == ["0:3"]
     desk.ack()
     assert desk.deliver() is third
     assert third.outcome == payload(7)
@@ -265,7 +270,7 @@ def test_a_reused_event_whose_wait_is_cancelled_goes_to_the_next() -> None:
     desk = Desk(history)
     first, second = wait(desk, "0:1"), wait(desk, "0:2")
     desk.machine.commands.abandon(first)
-    assert [command.path for command in desk.sent()] == ["0:1", "0:2"]
+    assert paths(desk) == ["0:1", "0:2"]
     desk.ack(2)
     (taken,) = desk.sent()
     assert taken == EventAwaited("0:2", "e", second.key, source_index=3)
@@ -347,4 +352,4 @@ def test_a_promise_of_a_body_that_ended_is_recorded_all_the_same() -> None:
     promise(desk, "0:1")
     assert desk.machine.body_ended() == []
     first, *_ = desk.machine.finish(Outcome(result=payload(1)))
-    assert [command.path for command in getattr(first, "commands", ())] == ["0:1"]
+    assert [getattr(c, "path", "") for c in getattr(first, "commands", ())] == ["0:1"]
