@@ -149,14 +149,29 @@ SHARED_CHILD: Final = Block(
 )
 
 
+CORRESPONDENCE: Final = Block(
+    "correspondence",
+    "correspondence",
+    "asks",
+    41,
+    [42, True, True, "once"],
+    ("write", "confirm"),
+    1,
+    {},
+    inner_steps=True,
+)
+
+
 COMPLETIONS: Final = {
     "step_completed",
     "call_completed",
     "timer_fired",
     "branch_completed",
     "command_reused",
+    "event_received",
+    "promise_settled",
 }
-ISSUES: Final = {"call_issued", "timer_started"}
+ISSUES: Final = {"call_issued", "timer_started", "event_awaited", "promise_created"}
 
 
 def check_gapless(entries: Sequence[HistoryEntry]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.blocks import BLOCKS, SHARED_CHILD, Block
+from tests.integration.blocks import BLOCKS, CORRESPONDENCE, SHARED_CHILD, Block
 from tests.integration.kills import (
     COORDINATOR_POINTS,
     SETTINGS,
@@ -45,6 +45,15 @@ def shared_child(endpoint: str, witness: Path, namespace: str, point: str) -> Py
     options = ("--max-cached", "0") if point == "mid-replay" else ()
     app = "tests.integration.apps.shared_child"
     return WorkerProcess(endpoint, app, witness, *options, namespace=namespace)
+
+
+def correspondence(endpoint: str, witness: Path, namespace: str, point: str) -> PythonProcess:
+    """A worker for the flows that write to each other; its steps reach the coordinator too."""
+    options = ("--max-cached", "0") if point == "mid-replay" else ()
+    app = "tests.integration.apps.correspondence"
+    worker = WorkerProcess(endpoint, app, witness, *options, namespace=namespace)
+    worker.environment |= {"PERDURE_ENDPOINT": endpoint, "PERDURE_NAMESPACE": namespace}
+    return worker
 
 
 def callees(endpoint: str, witness: Path, namespace: str, point: str) -> PythonProcess:
@@ -105,6 +114,22 @@ async def test_calls_that_share_a_child_outlive_kills(tmp_path: Path) -> None:
             group.create_task(fight(room, block, f"worker at {point}", kills))
         for point in COORDINATOR_POINTS:
             kills = kill_coordinators(block, point, tmp_path / point, shared_child)
+            group.create_task(fight(room, block, f"coordinator at {point}", kills))
+
+
+async def test_events_and_promises_outlive_kills(tmp_path: Path) -> None:
+    """What is sent is got once, by whom it is for, whoever dies between the sending and the end."""
+    room, block = asyncio.Semaphore(AT_ONCE), CORRESPONDENCE
+    async with (
+        started_coordinator(tmp_path, settings=SETTINGS) as coordinator,
+        asyncio.TaskGroup() as group,
+    ):
+        for point in WORKER_POINTS:
+            folder = tmp_path / point
+            kills = kill_workers(block, point, folder, coordinator.endpoint, correspondence)
+            group.create_task(fight(room, block, f"worker at {point}", kills))
+        for point in (*COORDINATOR_POINTS, "before-delivery"):
+            kills = kill_coordinators(block, point, tmp_path / point, correspondence)
             group.create_task(fight(room, block, f"coordinator at {point}", kills))
 
 

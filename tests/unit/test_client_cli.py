@@ -126,7 +126,7 @@ def test_input_is_json() -> None:
 
 COMMANDS = ["server", "worker", "start", "run", "list", "show", "history", "result", "cancel"]
 COMMANDS += ["retry", "pause", "resume", "delete", "health", "workers", "services"]
-COMMANDS += ["stream", "fork", "schedule", "event", "promise", "replay"]
+COMMANDS += ["event", "fork", "promise", "replay", "schedule", "stream"]
 
 
 def test_help_names_every_command() -> None:

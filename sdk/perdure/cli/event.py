@@ -8,6 +8,7 @@ import typer
 
 from perdure.cli.arguments import Endpoint, Format, Input, Namespace, Output, Token, parse_json
 from perdure.cli.connecting import with_client
+from perdure.cli.failures import failures_shown
 from perdure.cli.output import print_fields, print_json
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def event(
     output: Output = Format.TABLE,
 ) -> None:
     """Send an event to whoever waits for it, now or later."""
-    value = parse_json(payload)
+    with failures_shown():
+        value = parse_json(payload, "the event")
 
     async def work(client: Client) -> None:
         await client.send_event(id, value, dedupe_id, execution=execution)
@@ -59,7 +61,8 @@ def complete(
     output: Output = Format.TABLE,
 ) -> None:
     """Give a promise its value."""
-    result = parse_json(value)
+    with failures_shown():
+        result = parse_json(value, "the value")
 
     async def work(client: Client) -> None:
         _print_settled(await client.complete_promise(promise, result), output)
