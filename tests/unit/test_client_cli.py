@@ -127,6 +127,7 @@ def test_input_is_json() -> None:
 COMMANDS = ["server", "worker", "start", "run", "list", "show", "history", "result", "cancel"]
 COMMANDS += ["retry", "pause", "resume", "delete", "health", "workers", "services"]
 COMMANDS += ["event", "fork", "promise", "replay", "schedule", "stream"]
+COMMANDS += ["check"]
 
 
 def test_help_names_every_command() -> None:

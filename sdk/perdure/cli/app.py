@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from perdure.cli.cancel import cancel
+from perdure.cli.check import check
 from perdure.cli.control import delete, pause, resume
 from perdure.cli.event import event, promises
 from perdure.cli.fork import fork
@@ -54,6 +55,7 @@ for command in (
     workers,
     services,
     replay,
+    check,
 ):
     app.command()(command)
 app.command("list")(list_executions)
