@@ -89,7 +89,8 @@ FINE = [
     "ctx.progress(1)",
     "try: pass\nexcept BaseException:\n    raise",
     "try: pass\nexcept Exception: pass",
-    "try: pass\nexcept OSError:\n    await ctx.state.set('n', 1)\n    await ctx.sleep(1)\n    raise",
+    "try: pass\nexcept OSError:\n    await ctx.state.set('n', 1)\n    ctx.emit(1)\n    raise",
+    "try: pass\nexcept OSError:\n    await ctx.sleep(1)\n    raise",
     "try: pass\nexcept OSError:\n    await ctx.call('s', 'undo')",
     "try: pass\nexcept OSError:\n    ctx.forget(data)\n    await ctx.call('s', 'undo')\n    raise",
 ]
