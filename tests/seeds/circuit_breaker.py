@@ -5,7 +5,7 @@ Only the imports differ.
 
 # Their layout and their types are theirs: bare `dict` and `list`, blanks at the ends of lines.
 # mypy: disable-error-code="type-arg, no-any-return"
-# ruff: noqa: W291, W293, RET504, RET506
+# ruff: noqa: W291, W293, RET504, RET506, E501
 # fmt: off
 
 import time
