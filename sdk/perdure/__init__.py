@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from perdure.client.history import HistoryEntry
     from perdure.client.query import ExecutionInfo
     from perdure.context import DurableContext, ctx, resources
+    from perdure.decorators import task, workflow
     from perdure.embedding import embedded
     from perdure.options import RetryPolicy
     from perdure.service import Service
@@ -71,6 +72,8 @@ _HOMES = {
     "embedded": "perdure.embedding",
     "resources": "perdure.context",
     "sync": "",
+    "task": "perdure.decorators",
+    "workflow": "perdure.decorators",
 }
 
 __all__ = [
@@ -104,6 +107,8 @@ __all__ = [
     "embedded",
     "resources",
     "sync",
+    "task",
+    "workflow",
 ]
 
 

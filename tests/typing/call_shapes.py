@@ -10,7 +10,15 @@ import asyncio
 from typing import Any, assert_type
 
 import perdure
-from perdure import DurableContext, ExecutionHandle, ExecutionInfo, RetryPolicy, durable
+from perdure import (
+    DurableContext,
+    ExecutionHandle,
+    ExecutionInfo,
+    RetryPolicy,
+    durable,
+    task,
+    workflow,
+)
 from perdure.decorators import DurableFunction
 
 
@@ -46,6 +54,32 @@ async def pipeline(ctx: DurableContext, sources: list[str]) -> dict[str, Any]:
         task = group.create_task(process_data({}))
     assert_type(task.result(), dict[str, Any])
     return {}
+
+
+@task
+async def ambient(x: int) -> str:
+    return str(x)
+
+
+@task(max_retries=1)
+def plain_ambient(x: int) -> str:
+    return str(x)
+
+
+@workflow
+async def ambient_flow(name: str) -> int:
+    assert_type(await ambient(1), str)
+    assert_type(await plain_ambient(x=1), str)
+    return len(name)
+
+
+async def several(ctx: DurableContext) -> None:
+    assert_type((await ctx.map(fetch, ["a"])).succeeded, list[bytes])
+    assert_type((await ctx.map(lambda n: n + 1, [1]))[0], int)
+    assert_type(await ctx.shield(ambient(1)), str)
+    async with ctx.saga() as saga:
+        price_now = await saga.do(ctx.call(price, "a"), lambda done: ctx.run(print, done))
+        assert_type(price_now, float)
 
 
 @durable.flow

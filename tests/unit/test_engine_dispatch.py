@@ -6,13 +6,14 @@ import time
 
 import pytest
 
+from perdure_coordinator.engine import Engine
 from perdure_coordinator.engine.dispatcher import LOADS_MAX, Dispatcher, Granted
 from perdure_coordinator.engine.sessions import Session, Sessions
 from perdure_runtime.core.client import ControlOperation
 from perdure_runtime.core.entries import StartOptions, Target
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import Status
-from perdure_runtime.core.messages import Activate, Finish, Hello, MethodSpec
+from perdure_runtime.core.messages import Activate, Finish, Hello, MethodSpec, Release
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.memory import MemoryStore
 from tests.unit.engine_world import FLOW, HANDLER, control, request, running, until
@@ -237,3 +238,35 @@ async def test_queued_executions_that_were_forgotten_are_loaded_in_their_order()
             order.append(activation.key.id)
             worker.say(Finish(activation.epoch, 0, 1, Payload(b"1")))
         assert order == ids
+
+
+def test_what_waits_for_its_own_build_stays_queued_and_holds_up_nobody() -> None:
+    hall = Hall(Granted.LATER)
+    hall.session(2, CHARGE)
+    hall.queue("a", "b")
+    assert ["a", "b"] == hall.pump()
+    hall.answer = Granted.TAKEN
+    assert ["a", "b"] == hall.pump()
+    assert [] == hall.pump()
+
+
+def worker_of(engine: Engine, id: str, build_id: str, slots: int = 10) -> ScriptedWorker:
+    worker = ScriptedWorker(engine, id)
+    hello = Hello(id, "default", (FLOW,), slots, build_id=build_id)
+    worker.session_id = engine.connect(worker, hello)
+    return worker
+
+
+async def test_an_open_attempt_prefers_its_build_and_moves_when_none_is_left() -> None:
+    async with running(MemoryStore()) as engine:
+        old = worker_of(engine, "old", "a", slots=1)
+        await engine.start(request("x"))
+        first = await old.hear(Activate)
+        new = worker_of(engine, "new", "b")
+        old.say(Release(first.epoch))
+        await old.hear(Activate)  # although the other one has more room
+        engine.disconnect(old.session_id)
+        moved = await new.hear(Activate)
+        assert "x" == moved.key.id
+        await engine.start(request("y"))
+        assert "y" == (await new.hear(Activate)).key.id

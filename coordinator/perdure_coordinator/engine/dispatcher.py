@@ -30,6 +30,7 @@ class Granted(Enum):
     TAKEN = auto()
     GONE = auto()  # it does not want a worker any more
     LOADING = auto()  # it is not in memory; `loaded` follows
+    LATER = auto()  # it waits for a slot of a worker of its own build
 
 
 @dataclass(slots=True)
@@ -118,6 +119,7 @@ class Dispatcher:
         heapq.heapify(heads)
         offering = {method: self._sessions.offering(*method) for _, method in heads}
         loading = Counter(method for method, _ in self._loading.values())
+        later: list[tuple[MethodKey, _Item]] = []
         while heads and len(self._loading) < LOADS_MAX:
             _, method = heads[0]
             sessions = offering[method]
@@ -133,6 +135,8 @@ class Dispatcher:
                 case Granted.LOADING:
                     self._loading[key] = method, item
                     loading[method] += 1
+                case Granted.LATER:
+                    later.append((method, item))
                 case _:
                     self.dequeue(key)
             self._skip_gone(queue)
@@ -140,6 +144,8 @@ class Dispatcher:
                 heapq.heapreplace(heads, (queue[0], method))
             else:
                 heapq.heappop(heads)
+        for method, item in later:
+            heapq.heappush(self._queues.setdefault(method, []), item)
 
     def _pump_choosy(self) -> None:
         """Those that want a certain session, or one for themselves, come first."""

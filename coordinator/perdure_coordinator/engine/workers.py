@@ -340,6 +340,12 @@ class Workers:
         spec = session.methods.get((target.service, target.method))
         if execution.row.status is not Status.QUEUED or spec is None or key in self._adopting:
             return Granted.GONE  # what no worker keeps is queued again
+        if execution.attempt_open and execution.row.build_id not in ("", session.build_id):
+            same = self._of_its_build(execution)
+            if same is not None and not same.free_slots:
+                return Granted.LATER
+            session = same or session
+            spec = session.methods[target.service, target.method]
         decision = requests.grant(execution, spec, session.build_id, shard.clock.now_ms())
         shard.stats.activations += 1
         shard.stats.replays += not decision.entries
@@ -354,6 +360,19 @@ class Workers:
             shard.paging[epoch] = []
             self._spawn(self._send_journal(session, execution, spec, epoch, execution.length))
         return Granted.TAKEN
+
+    def _of_its_build(self, execution: Execution) -> Session | None:
+        """The least busy live worker of the build that an open attempt began on: code that differs
+        may not fit its journal. None: no such worker is left, any other may have it."""
+        target, namespace = execution.row.target, execution.key.namespace
+        same = [
+            session
+            for session in self._shard.sessions.offering(namespace, target.service, target.method)
+            if session.build_id == execution.row.build_id
+            and session.connected
+            and not session.draining
+        ]
+        return max(same, key=lambda session: session.free_slots, default=None)
 
     def _lease(self, execution: Execution, session: Session) -> int:
         epoch = make_epoch(self._shard.epoch, next(self._counter))

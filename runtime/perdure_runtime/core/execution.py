@@ -46,6 +46,7 @@ from perdure_runtime.core.entries import (
     TimerStarted,
     ValueEmitted,
 )
+from perdure_runtime.core.errors import JournalMismatchError
 from perdure_runtime.core.events import (
     Intervals,
     OpenPromise,
@@ -54,6 +55,7 @@ from perdure_runtime.core.events import (
     intervals_of,
 )
 from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
+from perdure_runtime.core.payload import Failure, FailureCode
 from perdure_runtime.core.rows import ExecutionRow
 from perdure_runtime.core.trace import is_sampled
 
@@ -173,7 +175,19 @@ def _attempt_started(execution: Execution, recorded: Recorded) -> None:
     execution.settled = dict.fromkeys(execution.settled)  # what came before, the lookup knows
 
 
+def is_uncounted(failure: Failure) -> bool:
+    """Whether an attempt that failed so counts against no policy: a body that never promised to be
+    deterministic did not repeat itself (semantics, section 3)."""
+    return (
+        failure.code is FailureCode.NOT_DETERMINISTIC
+        and failure.type_name == JournalMismatchError.__name__
+    )
+
+
 def _attempt_ended(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, AttemptEnded)
+    if is_uncounted(recorded.entry.failure):
+        execution.retries_from += 1
     execution.started = None
     execution.timers.clear()
     execution.waits.clear()

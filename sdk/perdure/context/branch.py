@@ -36,7 +36,7 @@ def issue_branch(
     admission: AbstractAsyncContextManager[Any] | None = None,
     reuse_on_retry: bool | None = None,
 ) -> DurableFuture[Any]:
-    """Run `function(context, *args)` as a branch of the body.
+    """Run `function(context, *args)`, or without the context, as a branch of the body.
 
     Args:
         definition: whose options hold inside; those around it when None.
@@ -50,7 +50,8 @@ def issue_branch(
             options=definition.options,
             spawn_limit=definition.options.max_concurrent_steps,
         )
-    identity = step_input(function, (None, *args), kwargs, name)
+    takes_context = definition is None or definition.takes_context
+    identity = step_input(function, (None, *args) if takes_context else args, kwargs, name)
     check_name("branch", identity.name)
     inner = type(context)(around)
 
@@ -58,7 +59,8 @@ def issue_branch(
         enter_body(inner)
         try:
             async with admission or nullcontext():
-                value = await function(inner, *args, **kwargs)
+                given = (inner, *args) if takes_context else args
+                value = await function(*given, **kwargs)
             return around.serializers.encode(
                 value, result_hint(function), what=f"result of branch {identity.name}"
             )

@@ -103,7 +103,7 @@ def request(
 def local_body(callee: Any) -> Definition | None:
     """The definition of a durable function that no other process could find by its name."""
     definition = definition_of(callee)
-    if definition is None or not definition.takes_context or not definition.is_local:
+    if definition is None or not definition.is_durable or not definition.is_local:
         return None
     return None if is_placed(definition) else definition
 

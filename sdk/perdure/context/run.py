@@ -140,7 +140,7 @@ def _signature(function: Callable[..., Any]) -> Signature | None:
 
 def _plain(function: Callable[..., Any], definition: Definition | None) -> Callable[..., Any]:
     if definition is not None:
-        if definition.takes_context:
+        if definition.is_durable:
             raise TypeError(
                 f"{_WHERE}: {definition.name} is durable itself; await it, or use ctx.call"
             )

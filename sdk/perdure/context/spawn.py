@@ -104,10 +104,11 @@ def _told(
     try:
         local = local_body(function)
         if local is not None:
-            step_input(local.function, (None, *args), {}, label)
+            unseen = (None, *args) if local.takes_context else args
+            step_input(local.function, unseen, {}, label)
             return _Branch(label, local.function, args, local)
         definition = definition_of(function)
-        if definition is not None and definition.takes_context:
+        if definition is not None and definition.is_durable:
             return _Call(request(context.surroundings, function, args, {}))
         if definition is None and looks_durable(function):
             step_input(function, (None, *args), {}, label)

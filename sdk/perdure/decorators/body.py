@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from perdure.decorators.durable_function import DurableFunction
-from perdure.decorators.shape import check_body
+from perdure.decorators.shape import check_ambient, check_body
 from perdure.definition import Definition, Kind
 from perdure.option_checks import (
     check_count,
@@ -76,11 +76,26 @@ def body_options(
     )
 
 
-def make_durable(where: str, kind: Kind, options: Options, given: Mapping[str, Any]) -> Decorate:
-    """The decorator itself: checks the body, registers it, wraps it."""
+def make_durable(
+    where: str,
+    kind: Kind,
+    options: Options,
+    given: Mapping[str, Any],
+    *,
+    adapt: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+) -> Decorate:
+    """The decorator itself: checks the body, registers it, wraps it.
+
+    Args:
+        adapt: for bodies without a context parameter: makes a coroutine function of each.
+    """
 
     def decorate(body: Callable[..., Any]) -> DurableFunction[..., Any]:
-        check_body(where, body)
+        if adapt is None:
+            check_body(where, body)
+        else:
+            check_ambient(where, body)
+            body = adapt(body)
         definition = Definition(
             kind,
             given.get("name") or body.__name__,
@@ -88,7 +103,7 @@ def make_durable(where: str, kind: Kind, options: Options, given: Mapping[str, A
             options,
             service=given.get("service"),
             version=given.get("version", ""),
-            takes_context=True,
+            takes_context=adapt is None,
         )
         if options.deterministic:
             warn_of_clocks(body)

@@ -11,7 +11,7 @@ from perdure.decorators.function import DurableDecorator
 from perdure.decorators.keywords import FlowKeywords, check_keywords
 from perdure.definition import Kind
 from perdure.option_checks import optional_milliseconds
-from perdure.options import DEFAULT_RETRY, NO_RETRIES, retry_policy
+from perdure.options import DEFAULT_RETRY, NO_RETRIES, Options, retry_policy
 from perdure_runtime.core.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -46,17 +46,23 @@ def flow(function: Callable[..., Any] | None = None, /, **options: Unpack[FlowKe
         InvalidArgumentError: the value of an option is not allowed, or both of its names are given.
     """
     check_keywords(_WHERE, FlowKeywords, options)
-    given = _with_one_name(options)
-    checked = body_options(
-        _WHERE,
-        given,
-        retry=retry_policy(f"{_WHERE}: flow_retries", options.get("flow_retries")) or NO_RETRIES,
-        step_retry=named_retry(_WHERE, given) or DEFAULT_RETRY,
-        step_timeout_ms=optional_milliseconds(_WHERE, "timeout", given.get("timeout")),
-        max_concurrent_steps=_MAX_CONCURRENT_STEPS,
-    )
+    checked, given = flow_options(_WHERE, options)
     decorate = make_durable(_WHERE, Kind.FLOW, checked, given)
     return decorate if function is None else decorate(function)
+
+
+def flow_options(where: str, options: FlowKeywords) -> tuple[Options, dict[str, Any]]:
+    """The checked options of a flow, and its keywords each under one name."""
+    given = _with_one_name(options)
+    checked = body_options(
+        where,
+        given,
+        retry=retry_policy(f"{where}: flow_retries", options.get("flow_retries")) or NO_RETRIES,
+        step_retry=named_retry(where, given) or DEFAULT_RETRY,
+        step_timeout_ms=optional_milliseconds(where, "timeout", given.get("timeout")),
+        max_concurrent_steps=_MAX_CONCURRENT_STEPS,
+    )
+    return checked, given
 
 
 def _with_one_name(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,13 +66,18 @@ def check_body(decorator: str, function: Any) -> None:
 
 def check_step(function: Any) -> None:
     """Raise TypeError unless `function` can be a step."""
-    name = _check_plain_function("@durable.step", function)
+    check_ambient("@durable.step", function)
+
+
+def check_ambient(decorator: str, function: Any) -> None:
+    """Raise TypeError unless `function` can be a body or a step without a context parameter."""
+    name = _check_plain_function(decorator, function)
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-        raise TypeError(f"@durable.step: {name}() is a generator; return a list instead")
+        raise TypeError(f"{decorator}: {name}() is a generator; return a list instead")
     first = _first_parameter(function)
     if first is not None and _is_context(first) is True:
         raise TypeError(
-            f"@durable.step: {name}() takes a context (`{first}`); use @durable.function or "
+            f"{decorator}: {name}() takes a context (`{first}`); use @durable.function or "
             "@durable.flow, or drop the parameter"
         )
 

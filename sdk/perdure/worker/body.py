@@ -77,7 +77,9 @@ async def _run(definition: Definition, serializers: Serializers, body: Body) -> 
     )
     context = DurableContext(around)
     enter_body(context)
-    args, kwargs = definition.signature.unbind(body.input, (context,), serializers)
+    args, kwargs = definition.signature.unbind(
+        body.input, (context,) if definition.takes_context else (), serializers
+    )
     return await _to_its_end(context, definition.function(*args, **kwargs))
 
 

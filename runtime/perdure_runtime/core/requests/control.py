@@ -87,6 +87,8 @@ def resume(execution: Execution, now_ms: int) -> Decision:
     decision = Decision(reply=True)
     if execution.row.status is Status.PAUSED:
         decision.entries.append(Resumed())
+    else:
+        decision.changes["build_id"] = ""  # any build may have the fix
     if execution.attempt_open:
         enqueue(execution, decision, **_UNPARKED)
     else:

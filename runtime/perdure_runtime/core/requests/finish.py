@@ -14,7 +14,7 @@ from perdure_runtime.core.entries import (
     StateWrite,
 )
 from perdure_runtime.core.errors import ProtocolError
-from perdure_runtime.core.execution import Execution
+from perdure_runtime.core.execution import Execution, is_uncounted
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.limits import MAX_PAYLOAD_BYTES, due_after
 from perdure_runtime.core.messages import Finish
@@ -169,7 +169,7 @@ def attempt_failed(
     started = execution.started
     assert started is not None
     retries = execution.attempt - execution.retries_from
-    again = failure.retryable and retries <= started.retry.max_retries
+    again = is_uncounted(failure) or (failure.retryable and retries <= started.retry.max_retries)
     parks = failure.retryable and started.on_exhausted == "pause"
     if not again and not parks:
         end(execution, decision, ExecutionEnded(last, None, failure, writes), now_ms)
