@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.cli.arguments import parse_json
+from perdure.cli.arguments import parse_duration, parse_json
 from perdure.cli.failures import ExitCode, UsageError, exit_code
 from perdure.cli.loading import load_services
 from perdure.errors import (
@@ -120,6 +120,18 @@ def test_each_end_has_its_exit_code(code: ExitCode, error: Exception) -> None:
     assert code is exit_code(error)
 
 
+def test_durations_have_units() -> None:
+    said = {text: parse_duration(text, "x") for text in ("90s", "30m", "12h", "7d", "never", "0s")}
+    assert {
+        "90s": 90_000,
+        "30m": 1_800_000,
+        "12h": 43_200_000,
+        "7d": 604_800_000,
+        "never": 0,
+        "0s": 1,
+    } == said
+
+
 def test_input_is_json() -> None:
     assert {"a": [1, None]} == parse_json('{"a": [1, null]}')
 
@@ -145,6 +157,7 @@ def test_help_names_every_command() -> None:
         (("retry", "x", "--input", "]"), "perdure: --input is not valid JSON"),
         (("worker", "no_such_app"), "perdure: there is no module 'no_such_app'"),
         (("start", "a"), "Missing argument"),
+        (("server", "--retention", "a week"), "perdure: --retention 'a week' is no duration"),
         (("cancel",), "perdure: give the ids of executions, or a filter"),
         (("delete", "a", "--prefix", "b"), "perdure: give the ids of executions, or a filter"),
         (("start", "a", "b", "--start-at", "noon"), "perdure: --start-at 'noon' is no ISO time"),

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from pathlib import Path
 
 import pytest
 
 from perdure_coordinator.engine import Engine
 from perdure_coordinator.store.sqlite import open_file
-from perdure_runtime.core.client import ControlOperation, ControlRequest, ListRequest
+from perdure_runtime.core.client import ListRequest
+from perdure_runtime.core.entries import TimerStarted
 from perdure_runtime.core.errors import NotFoundError
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import Append, Entries, Finish
-from perdure_runtime.core.payload import Failure, Payload
+from perdure_runtime.core.payload import Payload
+from perdure_runtime.memory import MemoryDisk, MemoryStore
 from perdure_runtime.storage import WriteBatch
 from perdure_runtime.testing.store_samples import entries_of, key_of, row_of
-from tests.unit.engine_world import FLOW, Reopened, StumblingStore, request, running, step
+from tests.unit.engine_world import FLOW, Reopened, request, running, step
 from tests.unit.scripted_worker import ScriptedWorker
 
 SOON = {"retention_ms": 1, "sweep_ms": 5}
@@ -88,25 +89,29 @@ async def test_what_is_younger_than_the_retention_stays(database: Reopened) -> N
         assert (["a", "b"], 0) == (await left(engine), engine.stats.deleted)
 
 
-async def test_a_failed_one_that_is_retried_in_this_moment_stays() -> None:
-    store = StumblingStore()
-    async with running(store) as engine:
+class StaleStore(MemoryStore):
+    """Its answers are as old as can be: all of them may have been retried since."""
+
+    async def ended_before(self, until_ms: int, limit: int) -> list[ExecutionKey]:
+        """Everything."""
+        return list(self.disk.rows)[:limit]
+
+
+async def test_what_was_retried_since_the_query_stays() -> None:
+    disk = MemoryDisk()
+    async with running(MemoryStore(disk)) as engine:
         worker = ScriptedWorker(engine).hello(FLOW)
-        await engine.start(request("a"))
+        await finish(engine, worker, "ended")
+        await engine.start(request("suspended"))
         activation = await worker.activation()
-        failure = Failure("ValueError", "boom", retryable=False)
-        worker.say(Finish(activation.epoch, 0, 1, failure=failure))
-        assert Status.FAILED is (await engine.wait("default", "a")).status
-    reopened = StumblingStore(store.disk)
-    reopened.loads.clear()  # the sweep has asked for it and is held up before it looks again
-    async with running(reopened, **SOON) as engine:
-        again = ControlRequest("default", uuid.uuid4().hex, ControlOperation.RETRY, ("a",))
-        retrying = asyncio.ensure_future(engine.control(again))
-        await asyncio.sleep(0)
-        reopened.loads.set()
-        (result,) = (await retrying).results
-        there = ExecutionKey("default", "a") in store.disk.rows
-        assert result.effect == there, "either it was retried, or it was gone before"
+        worker.say(Append(activation.epoch, 0, 1, (TimerStarted("0:1", 3_600_000),), idle=True))
+        await worker.hear(Entries)
+        await engine.start(request("queued"))
+    async with running(StaleStore(disk), **SOON) as engine:
+        await engine.describe("default", "queued")  # in memory, the other one is not
+        await until_deleted(engine, 1)
+        assert ["queued", "suspended"] == await left(engine)
+        assert Status.SUSPENDED is (await engine.describe("default", "suspended")).status
 
 
 async def test_the_file_reaches_a_plateau(tmp_path: Path) -> None:

@@ -51,6 +51,17 @@ Timeout = Annotated[
 ]
 
 
+def parse_duration(text: str, what: str) -> int:
+    """`90s`, `30m`, `12h`, `7d` or `never` (0) in milliseconds. Raises `UsageError`."""
+    if text == "never":
+        return 0
+    units_ms = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+    number, unit = text[:-1], text[-1:]
+    if unit not in units_ms or not number.isascii() or not number.isdigit() or len(number) > 6:
+        raise UsageError(f"{what} {text!r} is no duration; say 90s, 30m, 12h, 7d or never")
+    return max(1, int(number) * units_ms[unit])
+
+
 def parse_time(text: str, what: str) -> datetime:
     """An ISO time with a zone. Raises `UsageError`."""
     try:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from perdure.cli import INSTALL
+from perdure.cli.arguments import parse_duration
 from perdure.cli.failures import ExitCode, failures_shown, tell
 
 Database = Annotated[
@@ -30,6 +31,9 @@ TokenFile = Annotated[
 Lease = Annotated[int, typer.Option(min=100, help="Silence after which a worker is given up.")]
 Resume = Annotated[int, typer.Option(min=0, help="Time a worker has to connect again.")]
 Grace = Annotated[int, typer.Option(min=0, help="Time that bodies have after a cancel.")]
+Retention = Annotated[
+    str, typer.Option(help="Finished executions are deleted after this: 90s, 12h, 7d or never.")
+]
 Limit = Annotated[int, typer.Option(min=1, help="Bound of what waits for the disk.")]
 
 
@@ -46,6 +50,7 @@ def server(
     lease_ms: Lease = 10_000,
     resume_ms: Resume = 1_000,
     cancel_grace_ms: Grace = 10_000,
+    retention: Retention = "7d",
     pending_limit_bytes: Limit = 64 * 1024 * 1024,
 ) -> None:
     """Run a coordinator until Ctrl-C or SIGTERM."""
@@ -59,6 +64,7 @@ def server(
     from perdure.settings import load_settings
 
     with failures_shown("stopped"):
+        retention_ms = parse_duration(retention, "--retention")
         run_server(
             load_settings(db=db).db,
             host,
@@ -72,5 +78,6 @@ def server(
             lease_ms=lease_ms,
             resume_ms=resume_ms,
             cancel_grace_ms=cancel_grace_ms,
+            retention_ms=retention_ms,
             pending_limit_bytes=pending_limit_bytes,
         )
