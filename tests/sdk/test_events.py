@@ -125,6 +125,16 @@ async def event_or_sleep(ctx: DurableContext, event_id: str) -> Any:
     return await ctx.race(ctx.wait_for_event(event_id), ctx.sleep(3600))
 
 
+@durable.function(service="events-desk", max_retries=0)
+async def by_runs(ctx: DurableContext, event_id: str, got: list[Any]) -> list[Any]:
+    given_up = ctx.wait_for_event(event_id + "-other")
+    got = [*got, await ctx.wait_for_event(event_id)]
+    given_up.cancel()
+    if len(got) < 3:
+        ctx.continue_as_new(event_id, got)
+    return got
+
+
 def seen(event_id: str) -> None:
     runs[event_id] += 1
 
@@ -143,6 +153,7 @@ for function in (
     sends_and_fails,
     sends,
     event_or_sleep,
+    by_runs,
 ):
     desk.add_function(function)
 
@@ -307,6 +318,24 @@ async def test_an_event_while_paused_is_there_on_resume(backend: Backend) -> Non
     await backend.until(handle.id, "event_received")
     await backend.client.resume(handle.id)
     assert await handle.result(30) == "meanwhile"
+
+
+async def test_the_cursor_of_consumed_events_goes_on_with_the_next_run(backend: Backend) -> None:
+    id = new_id()
+    for n in range(3):
+        await backend.client.send_event(id, n)
+    assert await backend.run(by_runs, id, []) == [0, 1, 2]
+
+
+async def test_a_fork_has_consumed_what_its_source_had_at_that_command(backend: Backend) -> None:
+    id = new_id()
+    for n in range(3):
+        await backend.client.send_event(id, n)
+    handle = await backend.client.start(several, id, 2)
+    assert await handle.result(30) == [0, 1]
+    waits = [entry.path async for entry in handle.history() if entry.kind == "event_awaited"]
+    fork = await backend.client.fork(handle.id, at=waits[1])
+    assert await fork.result(30) == [0, 1]
 
 
 async def test_show_says_what_is_awaited(backend: Backend) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from perdure_coordinator.engine import Engine
-from perdure_runtime.core.client import SendEventRequest, SettlePromiseRequest
+from perdure_runtime.core.client import ControlOperation, SendEventRequest, SettlePromiseRequest
 from perdure_runtime.core.entries import (
     EventAwaited,
     EventReceived,
@@ -21,7 +21,7 @@ from perdure_runtime.core.entries import (
 )
 from perdure_runtime.core.errors import InvalidArgumentError
 from perdure_runtime.core.ids import ExecutionKey
-from perdure_runtime.core.messages import Activate, Append, Entries, Release
+from perdure_runtime.core.messages import Activate, Append, Entries, Finish, Release
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.tokens import PromiseAddress, promise_token
 from perdure_runtime.storage import EventName
@@ -29,6 +29,7 @@ from tests.unit.engine_world import (
     FLOW,
     Reopened,
     completions,
+    control,
     entries,
     request,
     running,
@@ -200,6 +201,37 @@ async def test_expired_events_are_not_delivered_and_are_removed_bit_by_bit(
                 await asyncio.sleep(0)
         now_ms = engine._shard.clock.now_ms()
         assert [await store.expire_events(now_ms, 2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_nothing_is_left_of_waits_when_their_execution_ends(database: Reopened) -> None:
+    store = await database.store()
+    async with running(store) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        for id in ("cancelled", "finished", "gave up"):
+            await let_wait(engine, worker, id, wait("0:1", 60_000), wait("0:2"))
+        assert len(await store.waiting(NAME, "", 9)) == 3
+        await send(engine, 1)
+        for id in ("cancelled", "finished", "gave up"):
+            await until_got(engine, id, [b"1"])
+        held = {}
+        for _ in range(3):
+            news = await worker.hear(
+                Activate, lambda m: isinstance(m.entries[-1].entry, EventReceived)
+            )
+            held[news.key.id] = news
+        end = held["finished"]
+        worker.say(Finish(end.epoch, 2, end.entries[-1].index, Payload(b"1")))
+        last = held["gave up"]
+        worker.say(Append(last.epoch, 2, last.entries[-1].index, (), (), ("0:2",), True))
+        await control(engine, ControlOperation.CANCEL, "cancelled")
+        stop = held["cancelled"]
+        worker.say(Finish(stop.epoch, 2, stop.entries[-1].index + 1, cancelled=True))
+        await until(
+            lambda: not engine._shard.executions[ExecutionKey("default", "cancelled")].epoch
+        )
+        await engine.flushed()
+        assert await store.waiting(NAME, "", 9) == []
+        assert await store.timers_due(2**60, 9) == []
 
 
 async def test_many_events_wait_for_one_that_takes_them_page_by_page(database: Reopened) -> None:

@@ -66,6 +66,7 @@ HOUSEKEEPING_TICKS = 4
 EXPIRY_TICKS = 1_000
 EVENT_EXPIRY_TICKS = 20
 EVENTS_EXPIRED_AT_ONCE = 2_000  # a bound on how long commits wait for it
+EXPIRIES_AT_ONCE = 25
 
 
 class Reloading(OverloadedError):
@@ -409,11 +410,17 @@ class Engine:
                 if self._ticks % EXPIRY_TICKS == 0:
                     await self._store.expire_requests(self._shard.clock.now_ms())
                 if self._ticks % EVENT_EXPIRY_TICKS == 0:
-                    await self._store.expire_events(
-                        self._shard.clock.now_ms(), EVENTS_EXPIRED_AT_ONCE
-                    )
+                    await self._expire_events()
             except Exception:
                 _LOG.exception("housekeeping failed; it is tried again")
+
+    async def _expire_events(self) -> None:
+        """Remove what mailboxes need not keep, in transactions that commits can pass between."""
+        now_ms = self._shard.clock.now_ms()
+        for _ in range(EXPIRIES_AT_ONCE):
+            removed = await self._store.expire_events(now_ms, EVENTS_EXPIRED_AT_ONCE)
+            if removed < EVENTS_EXPIRED_AT_ONCE:
+                return
 
 
 def _unavailable(error: BaseException) -> CoordinatorUnavailableError:

@@ -196,6 +196,7 @@ class Scheduler:
             rules.options_of(schedule),
             now_ms,
             trace=root_trace(key, f"{target.service}/{target.method}", now_ms, {}),
+            event_sequence=shard.mailboxes.last_sequence,
         )
         shard.create(created, decision)
 

@@ -11,13 +11,14 @@ import msgspec
 
 from perdure_runtime.core.effects import ClearTimers, Decision
 from perdure_runtime.core.entries import ExecutionContinued, ExecutionCreated
-from perdure_runtime.core.events import Consumed, give_back
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import root_key_base
 from perdure_runtime.core.messages import Finish
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.requests.event import consumed_events
 from perdure_runtime.core.requests.wake import (
     cancel_calls,
+    drop_waits,
     end_lease,
     enqueue,
     set_timeout,
@@ -50,12 +51,13 @@ def continue_as_new(
             created.trace,
             held=created.held,
             event_sequence=event_sequence,
-            consumed=_cursors(execution, unclaimed_events),
+            consumed=consumed_events(execution, unclaimed_events),
             writes=request.state,
         )
     )
     due_ms = timeout_due_ms(execution, TimerKind.EXECUTION)
     decision.effects.append(ClearTimers(tuple(execution.timers)))
+    drop_waits(execution, decision)
     decision.changes["held"] = b""
     if due_ms:
         set_timeout(execution, decision, TimerKind.EXECUTION, due_ms)
@@ -72,13 +74,3 @@ def continue_as_new(
         progress=msgspec.json.encode(request.progress) if request.progress else b"",
     )
     cancel_calls(execution, decision, f"run {run - 1} of the caller continued as new")
-
-
-def _cursors(execution: Execution, unclaimed_events: tuple[int, ...]) -> tuple[Consumed, ...]:
-    """What the next run has consumed: all that this one got, without what no wait took."""
-    sequences = [execution.received[index] for index in unclaimed_events]
-    return tuple(
-        Consumed(event_id, after, upto)
-        for event_id, intervals in execution.consumed.items()
-        for after, upto in give_back(intervals, sequences)
-    )
