@@ -57,6 +57,7 @@ class Dispatcher:
         self._loaded: set[ExecutionKey] = set()
         self._serial = count()
         self._reserved: list[Session] = []
+        self._wishes: dict[ExecutionKey, str] = {}
         self._choosy: dict[ExecutionKey, _Choosy] = {}  # queued, but not for just any session
 
     def enqueue(
@@ -72,25 +73,15 @@ class Dispatcher:
         serial = self._queued[key] = next(self._serial)
         method = (key.namespace, target.service, target.method)
         item = (-priority, serial, key)
-        if alone:
-            self._choosy[key] = _Choosy(method, item, alone)
+        session_id = self._wishes.pop(key, "")
+        if alone or session_id:
+            self._choosy[key] = _Choosy(method, item, alone, session_id)
         else:
             heapq.heappush(self._queues.setdefault(method, []), item)
 
     def prefer(self, key: ExecutionKey, session_id: str) -> None:
-        """A queued execution is for this session, as long as that is there."""
-        serial = self._queued.get(key)
-        choosy = self._choosy.get(key)
-        if choosy is not None:
-            choosy.session_id = session_id
-            return
-        for method, queue in self._queues.items():
-            for item in queue:
-                if item[2] == key and item[1] == serial:
-                    queue.remove(item)
-                    heapq.heapify(queue)
-                    self._choosy[key] = _Choosy(method, item, False, session_id)
-                    return
+        """When it is queued next, an execution is for this session, as long as that is there."""
+        self._wishes[key] = session_id
 
     def dequeue(self, key: ExecutionKey) -> None:
         """The execution does not want a worker any more."""
@@ -159,6 +150,9 @@ class Dispatcher:
                 self._place(key, choosy)
 
     def _place(self, key: ExecutionKey, choosy: _Choosy) -> None:
+        preferred = self._sessions.by_id.get(choosy.session_id)
+        if preferred is not None and preferred.free_slots <= 0 and not choosy.alone:
+            return
         offering = self._sessions.offering(*choosy.method)
         wanted = [session for session in offering if session.id == choosy.session_id]
         if choosy.session_id and not wanted:

@@ -24,8 +24,8 @@ async def resume_blocked(shard: Shard, session: Session) -> None:
 
     def resume(execution: Execution | None) -> None:
         if execution is not None and execution.row.status is Status.BLOCKED:
+            shard.dispatcher.prefer(execution.key, session.id)  # not one with the old code
             shard.decided(execution, requests.resume(execution, shard.clock.now_ms()))
-            shard.dispatcher.prefer(execution.key, session.id)  # not to one with the old code
 
     for service in session.services:
         cursor = ""
