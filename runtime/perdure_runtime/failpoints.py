@@ -6,7 +6,8 @@ the kill, so that tests can assert that the point fired. `name:n` with a place t
 reached does nothing.
 
 Places: coordinator: `after-receive`, `before-commit`, `in-commit` (all is written, nothing is
-committed), `after-commit-before-ack`, `timer-fired`, `before-delivery` (of an event);
+committed), `after-commit-before-ack`, `timer-fired`, `schedule-due`, `schedule-start`,
+`before-delivery` (of an event);
 worker: `after-step-body`, `after-step-report`, `mid-replay`.
 """
 
