@@ -14,7 +14,16 @@ from concurrent.futures import CancelledError, thread  # noqa: F401 - see _Porta
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import wraps
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from perdure.client.ambient import ambient_client
 from perdure.client.client import Client, StartKeywords
@@ -169,6 +178,14 @@ class SyncHandle(_Twin[ExecutionHandle[T]], Generic[T]):
         """Of the execution."""
         return self._original.id
 
+    @property
+    def created(self) -> bool | None:
+        """See `ExecutionHandle.created`."""
+        return self._original.created
+
+    def __repr__(self) -> str:
+        return f"SyncHandle({self.id!r})"
+
     def result(self, timeout: float | None = None) -> T:
         """See `ExecutionHandle.result`."""
         return _wait(self._original.result(timeout))
@@ -197,20 +214,41 @@ class SyncSchedule(_Twin[ScheduleHandle]):
 class SyncClient(_Twin[Client]):
     """`Client`, blocking."""
 
+    @overload
     def start(
         self,
-        function: Callable[..., Coroutine[Any, Any, T]] | str,
+        function: Callable[..., Coroutine[Any, Any, T]],
         /,
         *args: Any,
         **options: Unpack[StartKeywords],
-    ) -> SyncHandle[T]:
+    ) -> SyncHandle[T]: ...
+    @overload
+    def start(
+        self,
+        service: str,
+        method: str,
+        payload: Any = None,
+        /,
+        **options: Unpack[StartKeywords],
+    ) -> SyncHandle[Any]: ...
+    def start(self, function: Any, /, *args: Any, **options: Any) -> SyncHandle[Any]:
         """See `Client.start`."""
-        start: Any = self._original.start  # the overloads there are what callers see of types
+        start: Any = self._original.start
         return SyncHandle(_wait(start(function, *args, **options)))
 
-    def get(self, id: str) -> SyncHandle[Any]:
+    @property
+    def namespace(self) -> str:
+        """Of its executions."""
+        return self._original.namespace
+
+    @overload
+    def get(self, id: str) -> SyncHandle[Any]: ...
+    @overload
+    def get(self, id: str, function: Callable[..., Coroutine[Any, Any, T]]) -> SyncHandle[T]: ...
+    def get(self, id: str, function: object = None) -> SyncHandle[Any]:
         """See `Client.get`."""
-        return SyncHandle(self._original.get(id))
+        get: Any = self._original.get
+        return SyncHandle(get(id, function))
 
     list = _iterating(Client.list)
     read_state = _blocking(Client.read_state)
@@ -283,11 +321,14 @@ def connect(
     token: str | None = None,
     tls: Tls | None = None,
     ambient: bool = True,
+    retry_s: float = 60.0,
 ) -> Iterator[SyncClient]:
     """See `perdure.connect`."""
     from perdure.client.connection import connect as connect_async
 
-    block = connect_async(endpoint, namespace=namespace, token=token, tls=tls, ambient=ambient)
+    block = connect_async(
+        endpoint, namespace=namespace, token=token, tls=tls, ambient=ambient, retry_s=retry_s
+    )
     with _entered(block) as client:
         yield SyncClient(client)
 
@@ -298,12 +339,21 @@ def embedded(
     *,
     services: Sequence[Service] | None = None,
     namespace: str = "default",
+    slots: int = 200,
+    max_cached: int = 10_000,
     ambient: bool = True,
 ) -> Iterator[SyncRuntime]:
     """See `perdure.embedded`."""
     from perdure.embedding import embedded as embedded_async
 
-    block = embedded_async(path, services=services, namespace=namespace, ambient=ambient)
+    block = embedded_async(
+        path,
+        services=services,
+        namespace=namespace,
+        slots=slots,
+        max_cached=max_cached,
+        ambient=ambient,
+    )
     with _entered(block) as runtime:
         yield SyncRuntime(SyncClient(runtime.client), runtime.drain)
 
