@@ -118,19 +118,20 @@ class PythonProcess:
         self._process.stdin.write(f"{line}\n".encode())
 
     async def says(self, pattern: str) -> re.Match[str]:
-        """Wait for the next line of its output that matches; what it said before is not looked at.
+        """Wait for the next line that matches; what it said before is not looked at.
 
         Raises:
             ProcessEnded: it ended without.
         """
         expression = re.compile(pattern)
-        seen = len(self.output)
+        seen = {id(lines): len(lines) for lines in (self.output, self.errors)}
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                for line in self.output[seen:]:
-                    if match := expression.search(line):
-                        return match
-                seen = len(self.output)
+                for lines in (self.output, self.errors):
+                    for line in lines[seen[id(lines)] :]:
+                        if match := expression.search(line):
+                            return match
+                    seen[id(lines)] = len(lines)
                 if not self.running and all(reader.done() for reader in self._readers):
                     raise ProcessEnded(f"it ended without {pattern}: {self.told()}")
                 self._line.clear()

@@ -7,6 +7,7 @@ import typer
 from perdure.cli.cancel import cancel
 from perdure.cli.check import check
 from perdure.cli.control import delete, pause, resume
+from perdure.cli.dev import dev
 from perdure.cli.event import event, promises
 from perdure.cli.fork import fork
 from perdure.cli.health import health
@@ -38,6 +39,7 @@ app = typer.Typer(
 for command in (
     server,
     worker,
+    dev,
     start,
     run,
     result,
