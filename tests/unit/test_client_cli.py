@@ -136,8 +136,8 @@ def test_input_is_json() -> None:
     assert {"a": [1, None]} == parse_json('{"a": [1, null]}')
 
 
-COMMANDS = ["server", "worker", "start", "run", "list", "show", "history", "result", "cancel"]
-COMMANDS += ["retry", "pause", "resume", "delete", "health", "workers", "services"]
+COMMANDS = ["server", "worker", "dev", "start", "run", "list", "show", "history", "result"]
+COMMANDS += ["cancel", "retry", "pause", "resume", "delete", "health", "workers", "services"]
 COMMANDS += ["event", "fork", "promise", "replay", "schedule", "stream"]
 COMMANDS += ["check"]
 
