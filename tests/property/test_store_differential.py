@@ -85,7 +85,6 @@ objects = st.builds(
         st.binary(max_size=3),
         st.dictionaries(texts, texts, max_size=2),
     ),
-    version=times,
     updated_ms=times,
 )
 timers = st.builds(

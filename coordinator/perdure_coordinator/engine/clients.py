@@ -36,6 +36,7 @@ from perdure_runtime.core.errors import (
     NotFoundError,
     OverloadedError,
     PerdureError,
+    ReentrancyError,
 )
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
@@ -54,6 +55,7 @@ from perdure_runtime.storage import EventName
 from perdure_runtime.wire.v1.entries import decode_entry
 
 MAX_PAGE: Final = 1_000
+MAX_HELD: Final = 1_000
 MAX_PRIORITY: Final = 2**31 - 1
 
 
@@ -176,6 +178,11 @@ class Clients:
             if len(value) > MAX_NAME_CHARS:
                 raise InvalidArgumentError(f"metadata {key!r} is longer than {MAX_NAME_CHARS}")
         check_trace(request.trace)
+        if len(request.held) > MAX_HELD:
+            raise InvalidArgumentError(f"more than {MAX_HELD} objects are held by the caller")
+        for name in request.held:
+            if "/" not in name or len(name) > 2 * MAX_NAME_CHARS + 1:
+                raise InvalidArgumentError(f"{name[:100]!r} does not name a held object (Class/id)")
         if abs(request.options.priority) > MAX_PRIORITY:
             raise InvalidArgumentError(f"the priority is beyond {MAX_PRIORITY}")
         self._check_room()
@@ -197,6 +204,10 @@ class Clients:
     def _start(self, request: StartRequest, execution: Execution | None) -> StartReply:
         shard = self._shard
         shard.stats.requests += 1
+        if execution is None or execution.ended is None:
+            refused = shard.objects.reentrancy(request.namespace, request.target, request.held)
+            if refused is not None:
+                raise ReentrancyError(refused.message)
         if execution is not None:
             return requests.check_attach(
                 execution.row, request.target, request.input, request.id_policy
@@ -206,6 +217,9 @@ class Clients:
             request.target,
             shard.clock.now_ms(),
         )
+        unnamed = shard.objects.missing_id(request.namespace, request.target)
+        if unnamed is not None:
+            raise InvalidArgumentError(unnamed.message)
         created, decision = requests.create(
             key,
             target,
@@ -214,6 +228,7 @@ class Clients:
             now_ms,
             trace=root_trace(key, f"{target.service}/{target.method}", now_ms, request.trace),
             event_sequence=shard.mailboxes.last_sequence,
+            held=request.held,
         )
         shard.create(created, decision)
         reply: StartReply = decision.reply

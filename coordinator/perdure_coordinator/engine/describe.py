@@ -34,7 +34,8 @@ class Describer:
         )
 
     def row(self, row: ExecutionRow) -> Description:
-        """An execution as its row knows it."""
+        """An execution as its row knows it, and whom it waits for in a lane."""
+        waiting_for = self._shard.objects.waiting_for(row) if row.lane_order else ""
         return Description(
             id=row.key.id,
             namespace=row.key.namespace,
@@ -52,6 +53,7 @@ class Describer:
             detail=row.detail,
             progress=msgspec.json.decode(row.progress, type=Progress) if row.progress else None,
             parent_id=row.parent.key.id if row.parent else "",
+            waiting_for=(waiting_for,) if waiting_for else (),
         )
 
     def workers(self, namespace: str) -> list[WorkerInfo]:
@@ -90,6 +92,9 @@ class Describer:
 
     def _waiting_for(self, execution: Execution) -> list[str]:
         if execution.row.status is Status.QUEUED:
+            in_lane = self._shard.objects.waiting_for(execution.row)
+            if in_lane:
+                return [in_lane]
             return self._waiting_for_worker(execution.key, execution.row)
         if is_end(execution.row.status):
             return []

@@ -308,6 +308,7 @@ class Engine:
                     await shard.committer.flushed()
             await self._workers.stop()
             await shard.loader.stop()
+            await shard.objects.states.stop()
             await shard.committer.stop()
         error = CoordinatorUnavailableError("the coordinator stopped; the execution goes on later")
         await self._drop(shard, error, "the coordinator stops")

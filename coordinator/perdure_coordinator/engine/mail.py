@@ -100,10 +100,15 @@ class Mail:
     ) -> bool:
         """Create the child of a call, or attach to it. Returns whether the letter must be kept."""
         call = start.call
+        if existing is not None and existing.row.parent == start.parent:
+            return False
+        if existing is None or existing.ended is None:
+            refused = self._refused(start)
+            if refused is not None:
+                self.send(CompleteCall(start.parent, None, refused))
+                return False
         if existing is None:
             self._create_child(start, now_ms)
-            return False
-        if existing.row.parent == start.parent:
             return False
         try:
             requests.check_attach(existing.row, call.target, call.input, IdPolicy.ATTACH)
@@ -123,6 +128,16 @@ class Mail:
         self.attached.setdefault(existing.key, []).append((start, outbox_id))
         return True
 
+    def _refused(self, start: StartChild) -> Failure | None:
+        """A call that can never run: it would wait for its own callers, or names no object."""
+        namespace, target = start.parent.key.namespace, start.call.target
+        objects = self._shard.objects
+        if start.parent.detached:
+            return None
+        return objects.reentrancy(namespace, target, start.held) or objects.missing_id(
+            namespace, target
+        )
+
     def _create_child(self, start: StartChild, now_ms: int) -> None:
         call = start.call
         options = StartOptions(
@@ -141,6 +156,7 @@ class Mail:
             parent=start.parent,
             trace=start.trace,
             event_sequence=self._shard.mailboxes.last_sequence,
+            held=start.held,
         )
         self._shard.create(created, decision)
 

@@ -8,12 +8,10 @@ from functools import partial
 
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.workers import Workers
-from perdure_runtime.core.effects import Decision
-from perdure_runtime.core.entries import ExecutionEnded
+from perdure_runtime.core import requests
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Failure, FailureCode
-from perdure_runtime.core.requests.wake import end
 
 
 def refuse_unknown_methods(shard: Shard, workers: Workers) -> None:
@@ -69,6 +67,4 @@ def _no_service(workers: Workers, space: str, service: str, method: str) -> Fail
 def _refuse(shard: Shard, failure: Failure, execution: Execution | None) -> None:
     if execution is None or execution.row.status is not Status.QUEUED:
         return
-    decision = Decision()
-    end(execution, decision, ExecutionEnded(Status.FAILED, None, failure), shard.clock.now_ms())
-    shard.decided(execution, decision)
+    shard.decided(execution, requests.refuse(execution, failure, shard.clock.now_ms()))

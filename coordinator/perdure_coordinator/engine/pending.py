@@ -20,6 +20,7 @@ from perdure_runtime.core.spans import Span
 from perdure_runtime.storage import (
     EventName,
     EventRow,
+    ObjectRow,
     OutboxRow,
     RequestRow,
     ScheduleRow,
@@ -106,6 +107,11 @@ class Pending:
         self.batch.schedules[name] = row
         self.size_bytes += len(row.data) if row is not None else 64
 
+    def saved_object(self, row: ObjectRow) -> None:
+        """The new state of an object; the last one of a batch counts."""
+        self.batch.objects[row.key] = row
+        self.size_bytes += len(row.state.data) + 64
+
     def message(self, session_id: str, message: CoordinatorMessage) -> None:
         """A message for a worker, held until the commit."""
         self.messages.setdefault(session_id, []).append(message)
@@ -141,6 +147,7 @@ class Pending:
             or batch.waits_set
             or batch.waits_cleared
             or batch.schedules
+            or batch.objects
         )
 
     def seal(self, clock_ms: int) -> WriteBatch:

@@ -6,7 +6,8 @@ from typing import Final
 
 import msgspec
 
-from perdure_coordinator.engine.shard import ALONE_AFTER, Shard
+from perdure_coordinator.engine.objects import ALONE_AFTER
+from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.workers import Workers
 from perdure_runtime.core import requests
 from perdure_runtime.core.execution import Execution
@@ -22,7 +23,12 @@ async def recover(shard: Shard, workers: Workers) -> None:
     """Read what an earlier owner left. Executions that only wait stay on disk."""
     for known in await shard.store.catalog():
         spec = msgspec.msgpack.decode(known.spec, type=MethodSpec)
-        workers.catalog[known.namespace, known.service, known.method] = spec
+        workers.remember(known.namespace, spec)
+    place = 0
+    while rows := await shard.store.scan_lanes(place, PAGE):
+        for row in rows:
+            shard.objects.restore(row)
+        place = rows[-1].lane_order
     queued: list[ExecutionRow] = []
     running: list[ExecutionKey] = []
     after: ExecutionKey | None = None
@@ -34,6 +40,8 @@ async def recover(shard: Shard, workers: Workers) -> None:
                 running.append(found.key)
         after = rows[-1].key
     for row in sorted(queued, key=_since):  # as they were queued, not in the order of their keys
+        if shard.objects.waits(row):
+            continue
         alone = row.crash_count >= ALONE_AFTER
         shard.dispatcher.enqueue(row.key, row.target, row.priority, alone=alone)
     last = -1

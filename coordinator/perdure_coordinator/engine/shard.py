@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine.clock import Clock
@@ -25,6 +25,7 @@ from perdure_coordinator.engine.letters import Letter
 from perdure_coordinator.engine.loader import Loader
 from perdure_coordinator.engine.mail import Mail
 from perdure_coordinator.engine.mailboxes import Mailboxes
+from perdure_coordinator.engine.objects import Objects
 from perdure_coordinator.engine.pending import Pending
 from perdure_coordinator.engine.sessions import Session, Sessions
 from perdure_coordinator.engine.spans import tell
@@ -48,7 +49,6 @@ from perdure_runtime.wire.v1.pages import StoredPage
 
 _LOG = logging.getLogger("perdure.coordinator")
 
-ALONE_AFTER: Final = 3  # crashes at one place: from then on nothing runs beside it
 
 Action = Callable[[Execution | None], None]
 
@@ -85,6 +85,7 @@ class Shard:
         self.finished: deque[ExecutionKey] = deque()  # with an outcome and in memory; oldest first
         self._forget_above = config.max_resident
         self.loader = Loader(self)
+        self.objects = Objects(self)
         self.mail = Mail(self, ownership.next_outbox_id)
         self.mailboxes = Mailboxes(self, ownership.next_event)
         self.timers = Timers(store, self.clock, config.timer_horizon_ms, self._timers_due, fail)
@@ -113,6 +114,7 @@ class Shard:
             fx.Subscribe: self.mailboxes.subscribe,
             fx.LookForEvents: self.mailboxes.look_for,
             fx.StoreEvent: self.mailboxes.store_event,
+            fx.SaveObject: self._save_object,
             fx.Ended: self._ended,
         }
 
@@ -170,14 +172,17 @@ class Shard:
         self.touched[execution.key] = pending.serial
         for effect in decision.effects:
             self._effects[type(effect)](execution, effect, recorded)
+        self.objects.end_deadlocks()
 
     def _change_row(
         self, execution: Execution, decision: fx.Decision, recorded: list[Recorded]
     ) -> None:
-        before = execution.row.status
+        before, place = execution.row.status, execution.row.lane_order
         apply(execution, decision, recorded)
         if before is Status.QUEUED and execution.row.status is not Status.QUEUED:
             self.dispatcher.dequeue(execution.key)
+        if place and not execution.row.lane_order:
+            self.objects.left(execution.key)
         execution.row.updated_ms = self.clock.now_ms()
         self.pending.row(execution.row)
         if before is Status.RUNNING or execution.row.status is Status.RUNNING:
@@ -257,9 +262,10 @@ class Shard:
         execution.session_id = ""
 
     def _enqueue(self, execution: Execution, effect: fx.Enqueue, _: object) -> None:
-        row = execution.row
-        alone = row.crash_count >= ALONE_AFTER and row.crash_index == execution.length
-        self.dispatcher.enqueue(row.key, row.target, row.priority, alone=alone)
+        self.objects.enqueue(execution)
+
+    def _save_object(self, execution: Execution, effect: fx.SaveObject, _: object) -> None:
+        self.objects.save(execution, effect.state)
 
     def _ended(self, execution: Execution, effect: fx.Ended, _: object) -> None:
         key = execution.key
@@ -389,6 +395,7 @@ class Shard:
         await self.timers.stop()
         await self.mailboxes.stop()
         await self.loader.stop()
+        await self.objects.states.stop()
         await self.committer.abandon(error)
         for future in list(self._asked):
             if not future.done():

@@ -20,7 +20,7 @@ from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.unblocking import resume_blocked
 from perdure_runtime.core import requests
 from perdure_runtime.core.effects import Decision, Enqueue
-from perdure_runtime.core.entries import Recorded
+from perdure_runtime.core.entries import Recorded, Target
 from perdure_runtime.core.errors import (
     DataLossError,
     InvalidArgumentError,
@@ -49,6 +49,7 @@ from perdure_runtime.core.messages import (
     Welcome,
     WorkerMessage,
 )
+from perdure_runtime.core.objects import OBJECT, class_of
 from perdure_runtime.core.version import negotiate
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.storage import CatalogRow, StoredEntry
@@ -77,7 +78,9 @@ class Workers:
         self._adopting: Counter[ExecutionKey] = Counter()  # whether a worker keeps it is undecided
         self._releases: dict[ExecutionKey, tuple[int, int]] = {}  # journal length, how often
         self.catalog: dict[tuple[str, str, str], MethodSpec] = {}
+        self._classes: dict[tuple[str, str], str] = {}  # service of each object class
         shard.release_slot = self._count_slot
+        shard.objects.spec_of = self._spec_of
 
     # --- sessions ------------------------------------------------------------------------------
 
@@ -177,12 +180,37 @@ class Workers:
             if (spec.service, spec.method) in seen:
                 raise InvalidArgumentError(f"{spec.service}/{spec.method} is registered twice")
             seen.add((spec.service, spec.method))
+            if spec.kind == OBJECT:
+                self._check_object(hello.namespace, spec)
+
+    def _check_object(self, namespace: str, spec: MethodSpec) -> None:
+        class_name = class_of(spec.method)
+        if not class_name:
+            raise InvalidArgumentError(
+                f"{spec.service}/{spec.method} is no object method: name it Class.method"
+            )
+        owner = self._classes.get((namespace, class_name), spec.service)
+        if owner != spec.service:
+            raise InvalidArgumentError(
+                f"object class {class_name!r} belongs to service {owner!r} of namespace "
+                f"{namespace!r}, and {spec.service!r} registers it too: rename one of the classes, "
+                "or give both the same service"
+            )
+
+    def remember(self, namespace: str, spec: MethodSpec) -> None:
+        """A method is registered, now or by an earlier owner's time."""
+        self.catalog[namespace, spec.service, spec.method] = spec
+        if spec.kind == OBJECT:
+            self._classes[namespace, class_of(spec.method)] = spec.service
+
+    def _spec_of(self, namespace: str, target: Target) -> MethodSpec | None:
+        return self.catalog.get((namespace, target.service, target.method))
 
     def _remember_methods(self, hello: Hello) -> None:
         for spec in hello.methods:
             key = (hello.namespace, spec.service, spec.method)
             if self.catalog.get(key) != spec:
-                self.catalog[key] = spec
+                self.remember(hello.namespace, spec)
                 row = CatalogRow(*key, msgspec.msgpack.encode(spec))
                 self._shard.pending.batch.catalog.append(row)
 
@@ -309,8 +337,7 @@ class Workers:
 
         def enqueue(execution: Execution | None) -> None:
             if execution is not None and execution.row.status is Status.QUEUED:
-                row = execution.row
-                self._shard.dispatcher.enqueue(row.key, row.target, row.priority)
+                self._shard.objects.enqueue(execution)
 
         self._shard.submit(key, enqueue)
         self._shard.committer.kick()
@@ -346,7 +373,14 @@ class Workers:
                 return Granted.LATER
             session = same or session
             spec = session.methods[target.service, target.method]
-        decision = requests.grant(execution, spec, session.build_id, shard.clock.now_ms())
+        object_state = None
+        if not execution.attempt_open:
+            not_now = shard.objects.may_begin(execution, spec)
+            if not_now is not None:
+                return not_now
+            object_state = shard.objects.state_for(execution, spec)
+        now_ms = shard.clock.now_ms()
+        decision = requests.grant(execution, spec, session.build_id, now_ms, object_state)
         shard.stats.activations += 1
         shard.stats.replays += not decision.entries
         epoch = self._lease(execution, session)
@@ -444,8 +478,7 @@ class Workers:
             del self._adopting[cached.key]
         execution = self._shard.executions.get(cached.key)
         if execution is not None and execution.row.status is Status.QUEUED:
-            row = execution.row
-            self._shard.dispatcher.enqueue(row.key, row.target, row.priority)
+            self._shard.objects.enqueue(execution)
         self._shard.committer.kick()
 
     async def _try_to_adopt(self, session: Session, cached: Cached) -> None:

@@ -43,12 +43,11 @@ class ExecutionRow(Struct):
 
 
 class ObjectRow(Struct, frozen=True):
-    """The last committed state of a durable object; `version` counts the times it was saved."""
+    """The last committed state of a durable object, and the service of the method that saved it."""
 
     key: ObjectKey
     service: str
     state: Payload
-    version: int
     updated_ms: int
 
 

@@ -15,8 +15,8 @@ class ObjectsAndLanes:
 
     async def test_an_object_is_found_by_its_whole_name(self, opening: Opening) -> None:
         name = ObjectKey("default", "Cart", "7")
-        row = ObjectRow(name, "shop", Payload(b"{}\0", "json", b"d" * 16, {"é": "1"}), 3, 2**52)
-        plain = ObjectRow(ObjectKey("default", "Cart", "8"), "", Payload(b""), 1, 0)
+        row = ObjectRow(name, "shop", Payload(b"{}\0", "json", b"d" * 16, {"é": "1"}), 2**52)
+        plain = ObjectRow(ObjectKey("default", "Cart", "8"), "", Payload(b""), 0)
         others = [ObjectKey("d", "Cart", "7"), ObjectKey("default", "cart", "7")]
         async with owning(opening) as owner:
             assert await owner.store.load_objects([name]) == {}
@@ -31,8 +31,8 @@ class ObjectsAndLanes:
         self, opening: Opening
     ) -> None:
         name = ObjectKey("default", "Cart", "7")
-        first = ObjectRow(name, "shop", Payload(b"1", "x", b"d", {"a": "b"}), 1, 5)
-        second = ObjectRow(name, "other", Payload(b"2"), 2, 6)
+        first = ObjectRow(name, "shop", Payload(b"1", "x", b"d", {"a": "b"}), 5)
+        second = ObjectRow(name, "other", Payload(b"2"), 6)
         async with owning(opening) as owner:
             row = row_of(key_of("method"))
             await owner.commit(WriteBatch(0, rows=rows_of(row), objects={name: first}))
@@ -42,7 +42,7 @@ class ObjectsAndLanes:
 
     async def test_a_failing_batch_saves_no_object(self, opening: Opening) -> None:
         name = ObjectKey("default", "Cart", "7")
-        saved = ObjectRow(name, "shop", Payload(b"1"), 1, 5)
+        saved = ObjectRow(name, "shop", Payload(b"1"), 5)
         async with owning(opening) as owner:
             batch = WriteBatch(0, entries=entries_of(key_of("unknown"), 1), objects={name: saved})
             try:

@@ -128,7 +128,6 @@ CREATE TABLE objects (
     class_name TEXT    NOT NULL,
     key        TEXT    NOT NULL,
     service    TEXT    NOT NULL,
-    version    INTEGER NOT NULL,
     updated_ms INTEGER NOT NULL,
     encoding   TEXT    NOT NULL,
     digest     BLOB    NOT NULL,

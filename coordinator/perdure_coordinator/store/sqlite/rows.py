@@ -109,16 +109,14 @@ def _texts_from(json: str) -> tuple[str, ...]:
     return msgspec.json.decode(json, type=tuple[str, ...])
 
 
-SELECT_OBJECT: Final = (
-    "SELECT service, version, updated_ms, encoding, digest, metadata, data FROM objects "
-)
+SELECT_OBJECT: Final = "SELECT service, updated_ms, encoding, digest, metadata, data FROM objects "
 
 
 def object_from(key: ObjectKey, columns: tuple[Any, ...]) -> ObjectRow:
     """The object that SELECT_OBJECT read."""
-    service, version, updated_ms, encoding, digest, metadata, data = columns
+    service, updated_ms, encoding, digest, metadata, data = columns
     state = Payload(data, encoding, digest, _metadata_from(metadata))
-    return ObjectRow(key, service, state, version, updated_ms)
+    return ObjectRow(key, service, state, updated_ms)
 
 
 def object_columns(row: ObjectRow) -> tuple[Any, ...]:
@@ -128,7 +126,6 @@ def object_columns(row: ObjectRow) -> tuple[Any, ...]:
     return (
         *row.key,
         row.service,
-        row.version,
         row.updated_ms,
         state.encoding,
         state.digest,

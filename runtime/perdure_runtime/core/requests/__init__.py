@@ -11,7 +11,7 @@ from perdure_runtime.core.requests.call import call_completed
 from perdure_runtime.core.requests.control import cancel, pause, resume, retry
 from perdure_runtime.core.requests.create import check_attach, create
 from perdure_runtime.core.requests.event import consumed_events, deliver_events, subscription
-from perdure_runtime.core.requests.finish import finish
+from perdure_runtime.core.requests.finish import finish, refuse
 from perdure_runtime.core.requests.fork import fork
 from perdure_runtime.core.requests.lease import adopt, grant, lease_lost, mismatch, release
 from perdure_runtime.core.requests.promise import heartbeat, settle_promise
@@ -33,6 +33,7 @@ __all__ = [
     "lease_lost",
     "mismatch",
     "pause",
+    "refuse",
     "release",
     "resume",
     "retry",

@@ -36,6 +36,7 @@ from perdure_runtime.core.limits import (
     due_after,
 )
 from perdure_runtime.core.messages import Append
+from perdure_runtime.core.objects import chain_of
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.requests.event import accept_send, accept_wait, withdraw
 from perdure_runtime.core.requests.promise import accept_promise, settle_again
@@ -139,7 +140,9 @@ def accept(
                 command.path,
                 command.detached,
             )
-            decision.effects.append(StartChild(address, command, trace=_trace(execution, command)))
+            held = () if command.detached else chain_of(execution.row)
+            trace = _trace(execution, command)
+            decision.effects.append(StartChild(address, command, held, trace))
         case _:
             pass
     return command

@@ -72,6 +72,8 @@ def pause(execution: Execution, reason: str, now_ms: int) -> Decision:
     move(execution, decision, Status.PAUSED, detail=reason)
     check_not_cancelling(execution)
     decision.entries.append(Paused(reason))
+    if not execution.row.started_ms:
+        decision.changes["lane_order"] = 0  # it holds no object yet: those behind it go on
     hold_timeouts(execution, decision, now_ms)
     end_lease(execution, decision, "paused")
     return decision

@@ -26,8 +26,13 @@ def create(
     parent: ParentLink | None = None,
     trace: dict[str, str] | None = None,
     event_sequence: int = 0,
+    held: tuple[str, ...] = (),
 ) -> tuple[Execution, Decision]:
-    """A new execution, queued or scheduled. The caller has checked that the id is free."""
+    """A new execution, queued or scheduled. The caller has checked that the id is free.
+
+    Args:
+        held: the objects held by those who await it.
+    """
     start_at_ms = min(options.start_at_ms or 0, MAX_DUE_MS)
     if options.delay_ms > 0:
         start_at_ms = max(start_at_ms, due_after(now_ms, options.delay_ms))
@@ -42,6 +47,7 @@ def create(
         priority=options.priority,
         parent=parent,
         due_ms=start_at_ms,
+        held_objects=held,
     )
     execution = Execution(row)
     entry = ExecutionCreated(
@@ -53,6 +59,7 @@ def create(
         parent,
         trace or {},
         event_sequence=event_sequence,
+        held=held,
     )
     decision = Decision(reply=StartReply(key.id, 1, True), entries=[entry])
     if scheduled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from perdure_runtime.core.effects import ClearTimer, Decision
+from perdure_runtime.core.effects import ClearTimer, Decision, SaveObject
 from perdure_runtime.core.entries import (
     AttemptEnded,
     CancelRequested,
@@ -18,7 +18,8 @@ from perdure_runtime.core.execution import Execution, is_uncounted
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.limits import MAX_PAYLOAD_BYTES, due_after
 from perdure_runtime.core.messages import Finish
-from perdure_runtime.core.payload import Failure, FailureCode, Payload
+from perdure_runtime.core.objects import OBJECT
+from perdure_runtime.core.payload import Failure, FailureCode
 from perdure_runtime.core.requests.continuation import continue_as_new
 from perdure_runtime.core.requests.wake import (
     cancel_calls,
@@ -34,15 +35,36 @@ from perdure_runtime.core.retry import retry_delay_ms
 from perdure_runtime.core.rows import TimerKind
 
 
-def _oversize(execution: Execution, result: Payload | None) -> Failure | None:
-    """A result over the limit fails the execution: it is never recorded (semantics, section 9)."""
-    if result is None or len(result.data) <= MAX_PAYLOAD_BYTES:
-        return None
-    message = (
-        f"the result of {execution.row.target.name()} is {len(result.data)} bytes; "
-        f"the limit is {MAX_PAYLOAD_BYTES}"
-    )
-    return Failure("LimitExceededError", message, FailureCode.SERIALIZATION, retryable=False)
+def _oversize(execution: Execution, request: Finish) -> Failure | None:
+    """What is over the limit fails the execution: it is never recorded (semantics, section 9)."""
+    for what, value in (("result", request.result), ("object state", request.object_state)):
+        if value is not None and len(value.data) > MAX_PAYLOAD_BYTES:
+            message = (
+                f"the {what} of {execution.row.target.name()} is {len(value.data)} bytes; "
+                f"the limit is {MAX_PAYLOAD_BYTES}"
+            )
+            return Failure(
+                "LimitExceededError", message, FailureCode.SERIALIZATION, retryable=False
+            )
+    return None
+
+
+def _save_object(execution: Execution, request: Finish, decision: Decision) -> None:
+    """The object's new state is part of the entry that ends the attempt, whatever its outcome."""
+    state = request.object_state
+    if state is None or len(state.data) > MAX_PAYLOAD_BYTES:
+        return
+    for position, entry in enumerate(decision.entries):
+        if isinstance(entry, AttemptEnded | ExecutionEnded):
+            decision.entries[position] = msgspec.structs.replace(entry, object_state=state)
+    decision.effects.insert(0, SaveObject(state))
+
+
+def refuse(execution: Execution, failure: Failure, now_ms: int) -> Decision:
+    """End an execution that waits for a worker, as failed: its body never ran."""
+    decision = Decision()
+    end(execution, decision, ExecutionEnded(Status.FAILED, None, failure), now_ms)
+    return decision
 
 
 def finish(
@@ -58,12 +80,18 @@ def finish(
         event_sequence: of the last event that was sent.
 
     Raises:
-        ProtocolError: commands of this attempt are missing, or unknown to the worker.
+        ProtocolError: commands of this attempt are missing, or unknown to the worker; or it sends
+            the state of an object that this execution does not hold.
     """
     if request.base != execution.commands:
         raise ProtocolError(
             f"execution {execution.key.id!r}: the worker finishes after {request.base} commands, "
             f"but {execution.commands} are recorded"
+        )
+    if request.object_state is not None and execution.row.kind != OBJECT:
+        raise ProtocolError(
+            f"execution {execution.key.id!r} of {execution.row.target.name()} ends with a state, "
+            "but only exclusive methods of objects save one"
         )
     decision = Decision()
     if request.progress is not None:
@@ -76,7 +104,7 @@ def finish(
         end_cancelled(execution, decision, execution.cancel, now_ms, writes)
     elif 0 <= execution.timed_out_index <= request.consumed:
         attempt_timed_out(execution, decision, now_ms, draw, writes)
-    elif (failure := request.failure or _oversize(execution, request.result)) is not None:
+    elif (failure := _oversize(execution, request) or request.failure) is not None:
         attempt_failed(execution, decision, failure, now_ms, draw, writes)
     elif request.cancelled or request.timed_out:
         end_cancelled(execution, decision, CancelRequested(), now_ms, writes)
@@ -91,6 +119,7 @@ def finish(
     unclaimed = unclaimed_events(execution, request)
     if unclaimed:
         decision.entries = [_with_unclaimed(entry, unclaimed) for entry in decision.entries]
+    _save_object(execution, request, decision)
     return decision
 
 

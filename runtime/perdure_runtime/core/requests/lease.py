@@ -10,6 +10,8 @@ from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.limits import due_after
 from perdure_runtime.core.messages import MethodSpec
+from perdure_runtime.core.objects import OBJECT, SHARED
+from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.requests.finish import end_cancelled
 from perdure_runtime.core.requests.wake import (
     end_lease,
@@ -25,10 +27,19 @@ from perdure_runtime.core.rows import TimerKind
 DEFAULT_HANDLER_RETRY: Final = Retry()
 
 
-def grant(execution: Execution, spec: MethodSpec, build_id: str, now_ms: int) -> Decision:
+def grant(
+    execution: Execution,
+    spec: MethodSpec,
+    build_id: str,
+    now_ms: int,
+    object_state: Payload | None = None,
+) -> Decision:
     """Hand the execution to a worker: a new attempt, or a replay of the open one.
 
     The policies of the attempt are fixed here: what the start said, else the function's own.
+
+    Args:
+        object_state: what a new attempt of an object method starts from.
     """
     decision = Decision()
     created = execution.created
@@ -45,8 +56,11 @@ def grant(execution: Execution, spec: MethodSpec, build_id: str, now_ms: int) ->
     timeout_ms = options.attempt_timeout_ms
     if timeout_ms is None:
         timeout_ms = spec.attempt_timeout_ms
-    decision.entries.append(AttemptStarted(attempt, retry, timeout_ms, build_id, spec.on_exhausted))
-    decision.changes.update(attempt=attempt, kind=spec.kind, build_id=build_id)
+    decision.entries.append(
+        AttemptStarted(attempt, retry, timeout_ms, build_id, spec.on_exhausted, object_state)
+    )
+    kind = SHARED if spec.kind == OBJECT and spec.shared else spec.kind
+    decision.changes.update(attempt=attempt, kind=kind, build_id=build_id)
     if timeout_ms is not None:
         set_timeout(execution, decision, TimerKind.ATTEMPT, due_after(now_ms, timeout_ms))
     if not execution.row.started_ms:

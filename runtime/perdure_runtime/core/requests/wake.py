@@ -106,6 +106,7 @@ def end(execution: Execution, decision: Decision, entry: ExecutionEnded, now_ms:
     decision.entries.append(entry)
     error = f"{entry.failure.type_name}: {entry.failure.message}" if entry.failure else ""
     move(execution, decision, entry.status, ended_ms=now_ms, error=error[:1000], held=b"")
+    decision.changes.update(lane_order=0, held_objects=())
     decision.effects.append(ClearTimers(tuple(execution.timers)))
     drop_waits(execution, decision)
     end_lease(execution, decision, "ended")
