@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from perdure.context import DurableContext, ctx, resources
     from perdure.decorators import task, workflow
     from perdure.embedding import embedded
+    from perdure.objects.base import DurableObject
     from perdure.options import RetryPolicy
     from perdure.service import Service
     from perdure_runtime.core.errors import (
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
         CallTimeoutError,
         CompensationError,
         CoordinatorUnavailableError,
+        DeadlockError,
         ExecutionCancelledError,
         ExecutionFailed,
         ExecutionTimedOut,
         NonRetryableError,
         NotFoundError,
         PerdureError,
+        ReentrancyError,
         SerializationError,
         ServiceUnavailableError,
         StepError,
@@ -49,7 +52,9 @@ _HOMES = {
     "CompensationError": _ERRORS,
     "Client": "perdure.client.client",
     "CoordinatorUnavailableError": _ERRORS,
+    "DeadlockError": _ERRORS,
     "DurableContext": "perdure.context",
+    "DurableObject": "perdure.objects.base",
     "EventTimeoutError": _ERRORS,
     "ExecutionCancelledError": _ERRORS,
     "ExecutionFailed": _ERRORS,
@@ -60,6 +65,7 @@ _HOMES = {
     "NonRetryableError": _ERRORS,
     "NotFoundError": _ERRORS,
     "PerdureError": _ERRORS,
+    "ReentrancyError": _ERRORS,
     "RetryPolicy": "perdure.options",
     "SerializationError": _ERRORS,
     "Service": "perdure.service",
@@ -84,7 +90,9 @@ __all__ = [
     "Client",
     "CompensationError",
     "CoordinatorUnavailableError",
+    "DeadlockError",
     "DurableContext",
+    "DurableObject",
     "EventTimeoutError",
     "ExecutionCancelledError",
     "ExecutionFailed",
@@ -95,6 +103,7 @@ __all__ = [
     "NonRetryableError",
     "NotFoundError",
     "PerdureError",
+    "ReentrancyError",
     "RetryPolicy",
     "SerializationError",
     "Service",

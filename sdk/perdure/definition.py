@@ -6,7 +6,7 @@ definition is plain data about a plain callable: it runs nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -27,11 +27,12 @@ class Kind(StrEnum):
     FLOW = "flow"
     STEP = "step"
     HANDLER = "handler"
+    OBJECT = "object"
 
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """One function, flow, step or handler. Compared by identity.
+    """One function, flow, step, handler or object method. Compared by identity.
 
     Args:
         function: the user's callable, undecorated.
@@ -69,14 +70,19 @@ class Definition:
         return code_name(self.function) or code_name(type(self.function)) or self.name
 
     @property
+    def identity(self) -> Hashable:
+        """What it is known by when it is renamed or offered by several services."""
+        return self.function
+
+    @property
     def is_local(self) -> bool:
         """Whether it was made inside a function, so that no other process can find it by name."""
         return "<locals>" in getattr(self.function, "__qualname__", "")
 
     @property
     def is_durable(self) -> bool:
-        """Whether its body has a journal: a function or a flow."""
-        return self.kind in (Kind.FUNCTION, Kind.FLOW)
+        """Whether its body has a journal: a function, a flow or an object method."""
+        return self.kind in (Kind.FUNCTION, Kind.FLOW, Kind.OBJECT)
 
     def renamed(self, name: str) -> Definition:
         """The same under another name."""

@@ -1,7 +1,7 @@
 """The `durable` namespace: what users write their definitions with.
 
 `from perdure import durable`, then `@durable.step`, `@durable.function`, `@durable.flow`,
-`durable.service(...)` and `durable.get_worker(...)`.
+`@durable.object`, `durable.service(...)` and `durable.get_worker(...)`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from perdure.decorators import flow, function, step
+from perdure.objects.decorator import durable_object as object  # noqa: A004 - what users type
+from perdure.objects.decorator import shared
 from perdure.service import service
 
 if TYPE_CHECKING:
     from perdure.worker.worker import get_worker
 
-__all__ = ["flow", "function", "get_worker", "service", "step"]
+__all__ = ["flow", "function", "get_worker", "object", "service", "shared", "step"]
 
 
 def __getattr__(name: str) -> Any:

@@ -39,6 +39,7 @@ from perdure_runtime.core.errors import (
     SchemaVersionError,
     SerializationError,
     ServiceUnavailableError,
+    SharedMethodError,
     StepError,
     StepInterrupted,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "SchemaVersionError",
     "SerializationError",
     "ServiceUnavailableError",
+    "SharedMethodError",
     "StepError",
     "StepInterrupted",
 ]

@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeGuard
 from perdure_runtime.core.errors import InvalidArgumentError
 
 OnExhausted = Literal["fail", "pause"]
+StateScope = Literal["execution", "function"]
 Errors = tuple[type[BaseException], ...]
 
 MAX_SECONDS: Final = 100 * 366 * 86_400.0  # a hundred years: what is longer is a slip of units
@@ -51,6 +52,17 @@ def check_on_exhausted(where: str, value: object) -> OnExhausted:
     if value == "pause":
         return "pause"
     raise InvalidArgumentError(f"{where}: on_exhausted must be 'fail' or 'pause', not {value!r}")
+
+
+def check_state_scope(where: str, value: object) -> StateScope:
+    """Return `value` if it is "execution" or "function"."""
+    if value == "execution":
+        return "execution"
+    if value == "function":
+        return "function"
+    raise InvalidArgumentError(
+        f"{where}: state_scope must be 'execution' or 'function', not {value!r}"
+    )
 
 
 def check_factor(where: str, name: str, value: object) -> float:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from perdure.option_checks import (
     Errors,
     OnExhausted,
+    StateScope,
     check_count,
     check_factor,
     check_seconds,
@@ -90,6 +91,7 @@ class Options:
         execution_timeout_ms: of all attempts together.
         step_retry: of the steps and plain handlers that the body runs.
         step_timeout_ms: of each step or call that the body makes.
+        state_scope: whether `ctx.state` belongs to an execution or to all of the function.
         max_concurrent_steps: None for no limit.
         raises: classes that callers get back as they are.
         id_from: makes the id of a direct call from its input.
@@ -102,6 +104,7 @@ class Options:
     step_timeout_ms: int | None = None
     on_exhausted: OnExhausted = "fail"
     deterministic: bool = True
+    state_scope: StateScope = "execution"
     checkpoint_interval: int = 1
     max_concurrent_steps: int | None = None
     reuse_on_retry: bool = True

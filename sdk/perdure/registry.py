@@ -7,9 +7,9 @@ One registry per process, filled as modules are imported. It decides the target 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from perdure.definition import Definition
 from perdure_runtime.core.entries import Target
@@ -36,7 +36,7 @@ class Registry:
     def __init__(self) -> None:
         self.services: dict[str, Service] = {}
         self._decorated: dict[str, Definition] = {}
-        self._homes: dict[Callable[..., Any], dict[str, Definition]] = {}
+        self._homes: dict[Hashable, dict[str, Definition]] = {}
 
     def add(self, definition: Definition) -> None:
         """Remember what was decorated at module level; the last one of a name counts."""
@@ -49,16 +49,17 @@ class Registry:
 
     def settle(self, service: str, definition: Definition) -> None:
         """Remember that a service offers a definition."""
-        self._homes.setdefault(definition.function, {})[service] = definition
+        self._homes.setdefault(definition.identity, {})[service] = definition
 
     def unsettle(self, service: str, definition: Definition) -> None:
         """Forget that a service offers a definition."""
-        self._homes.get(definition.function, {}).pop(service, None)
+        self._homes.get(definition.identity, {}).pop(service, None)
 
-    def homes(self, function: Callable[..., Any]) -> dict[str, Definition]:
-        """The services that offer a user's callable, each with the definition it has there."""
+    def homes(self, identity: Hashable) -> dict[str, Definition]:
+        """The services that offer what has an identity (a user's callable is its own), each with
+        the definition it has there."""
         try:
-            return self._homes.get(function, {})
+            return self._homes.get(identity, {})
         except TypeError:  # a callable object without a hash was never settled
             return {}
 
@@ -71,7 +72,7 @@ class Registry:
         Raises:
             AmbiguousTargetError: several services of this process offer it.
         """
-        homes = self.homes(definition.function)
+        homes = self.homes(definition.identity)
         named = service or definition.service
         if named is not None:
             return Target(named, homes.get(named, definition).name)
@@ -105,7 +106,7 @@ def target_of(definition: Definition, service: str | None = None) -> Target:
 
 def is_placed(definition: Definition) -> bool:
     """Whether this process knows the definition's service and need not ask the coordinator."""
-    return definition.service is not None or bool(REGISTRY.homes(definition.function))
+    return definition.service is not None or bool(REGISTRY.homes(definition.identity))
 
 
 def collect_services(
@@ -120,7 +121,7 @@ def collect_services(
 
     touched: dict[str, Service] = {}
     for definition in definitions:
-        homes = REGISTRY.homes(definition.function)
+        homes = REGISTRY.homes(definition.identity)
         name = definition.service or (None if homes else default)
         if name is not None and name not in homes:
             touched[name] = service(name)

@@ -13,6 +13,8 @@ from typing import Any, TypeVar, overload
 
 from perdure.decorators.shape import is_coroutine_function, looks_durable
 from perdure.definition import Definition, Kind
+from perdure.objects.definition import MethodDefinition, ObjectDefinition, object_definition
+from perdure.objects.function_state import function_state
 from perdure.registry import REGISTRY, definition_of
 from perdure_runtime.core.errors import InvalidArgumentError
 from perdure_runtime.core.limits import check_name
@@ -57,11 +59,35 @@ class Service:
         """
         self.add_definition(_as_definition(function, Kind.STEP), name=name)
 
+    def add_object(self, cls: type) -> None:
+        """Offer a durable object: all remote methods of a class that `@durable.object` made.
+
+        Raises:
+            TypeError: the class is not decorated.
+            InvalidArgumentError: another service of this process offers it, or its decorator names
+                another one: an object belongs to one service.
+        """
+        definition = object_definition(cls)
+        if definition.service not in (None, self.name):
+            raise InvalidArgumentError(
+                f"object {definition.name} belongs to service {definition.service!r} by its "
+                f"decorator; {self.name!r} cannot offer it too"
+            )
+        for method in definition.methods.values():
+            others = [home for home in REGISTRY.homes(method.identity) if home != self.name]
+            if others:
+                raise InvalidArgumentError(
+                    f"object {definition.name} belongs to service {others[0]!r} already; an object "
+                    f"has one home, so {self.name!r} cannot offer it too"
+                )
+        for method in definition.methods.values():
+            self.add_definition(method)
+
     def add_definition(self, definition: Definition, *, name: str | None = None) -> None:
         """Offer a definition; see `add_function`."""
         offered = definition.renamed(name or definition.name)
         known = self._methods.get(offered.name)
-        if known is not None and known.function is offered.function:
+        if known is not None and known.identity == offered.identity:
             return
         if known is not None and known.code != offered.code:
             raise InvalidArgumentError(
@@ -72,6 +98,8 @@ class Service:
             REGISTRY.unsettle(self.name, known)
         self._methods[offered.name] = offered
         REGISTRY.settle(self.name, offered)
+        if offered.options.state_scope == "function":
+            self.add_object(function_state(self.name, offered.name).cls)
 
     def offer(self, definition: Definition) -> None:
         """Offer a definition without making this its home: calls of the function go elsewhere."""
@@ -116,14 +144,21 @@ class Service:
         (None where the type hints allow none).
         """
         described: dict[str, list[dict[str, Any]]] = {kind: [] for kind in Kind}
+        objects: dict[ObjectDefinition, list[MethodDefinition]] = {}
         for definition in self._methods.values():
-            described[definition.kind].append(_described(definition, self.version))
+            if not isinstance(definition, MethodDefinition):
+                described[definition.kind].append(_described(definition, self.version))
+            elif not (definition.is_hidden or definition.owner.is_hidden):
+                objects.setdefault(definition.owner, []).append(definition)
         return {
             "name": self.name,
             "version": self.version,
             "functions": described[Kind.FUNCTION],
             "flows": described[Kind.FLOW],
-            "objects": [],
+            "objects": [
+                _described_object(owner, methods, self.version)
+                for owner, methods in objects.items()
+            ],
             "handlers": described[Kind.STEP] + described[Kind.HANDLER],
         }
 
@@ -158,7 +193,9 @@ def _as_definition(function: Callable[..., Any], plain_kind: Kind) -> Definition
     if isinstance(own, Definition):
         return own
     if isinstance(function, type):
-        raise TypeError(f"{function.__name__} is a class; only functions can be added")
+        raise TypeError(
+            f"{function.__name__} is a class; add_object takes classes with @durable.object"
+        )
     if not callable(function):
         raise TypeError(f"{function!r} is not callable")
     if looks_durable(function):
@@ -192,6 +229,22 @@ def _described(definition: Definition, version: str) -> dict[str, Any]:
     entry["input_schema"] = definition.signature.input_schema()
     entry["output_schema"] = definition.signature.output_schema()
     return entry
+
+
+def _described_object(
+    owner: ObjectDefinition, methods: list[MethodDefinition], version: str
+) -> dict[str, Any]:
+    return {
+        "name": owner.name,
+        "version": owner.version or version,
+        "doc": inspect.cleandoc(owner.cls.__doc__ or ""),
+        "state_version": owner.attributes.version,
+        "on_error": owner.on_error,
+        "methods": [
+            {**_described(each, version), "name": each.method, "shared": each.is_shared}
+            for each in methods
+        ],
+    }
 
 
 def _seconds(milliseconds: int | None) -> float | None:

@@ -1,7 +1,7 @@
 """The users' block on registering services, as they wrote it.
 
-Without its import, and without the two lines on a durable object class, which does not exist yet.
-It awaits at the top level, so it is kept as text; `tests.integration.apps.registration` runs it.
+Without its import. It awaits at the top level, so it is kept as text;
+`tests.integration.apps.registration` runs it.
 """
 
 BLOCK = """
@@ -11,6 +11,9 @@ service = durable.service("advanced-service", "1.0.0")
 # Register durable functions
 service.add_function(process_data)
 service.add_function(data_pipeline)
+
+# Register durable objects
+service.add_object(OrderProcessor)
 
 # Get service configuration for runtime
 config = service.get_service_config()
@@ -24,5 +27,6 @@ worker = durable.get_worker(
 
 await worker.register_function(process_data)
 await worker.register_function(data_pipeline)
+await worker.register_object(OrderProcessor)
 await worker.start()
 """

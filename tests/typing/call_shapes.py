@@ -12,6 +12,7 @@ from typing import Any, assert_type
 import perdure
 from perdure import (
     DurableContext,
+    DurableObject,
     ExecutionHandle,
     ExecutionInfo,
     RetryPolicy,
@@ -86,6 +87,51 @@ async def several(ctx: DurableContext) -> None:
 async def bare_flow(ctx: DurableContext) -> None: ...
 
 
+@durable.object
+class OrderProcessor(DurableObject):
+    def __init__(self, order_id: str) -> None:
+        super().__init__(order_id)
+        self.items: list[dict[str, Any]] = []
+
+    async def add_item(self, item: dict[str, Any]) -> dict[str, Any]:
+        return item
+
+    async def process(self, ctx: DurableContext, times: int = 1) -> int:
+        return times
+
+    @durable.shared
+    async def total(self) -> float:
+        return 1.0
+
+
+@durable.object(on_error="rollback", max_retries=1, name="Counter")
+class Plain:
+    async def tick(self) -> int:
+        return 1
+
+
+async def with_objects(ctx: DurableContext, client: perdure.Client) -> None:
+    order = await OrderProcessor.get_or_create("order_123")
+    assert_type(order, OrderProcessor)
+    assert_type(order.id, str)
+    assert_type(await order.add_item({}), dict[str, Any])
+    assert_type(await order.total(), float)
+    assert_type(await order.get_state(), dict[str, Any])
+    inside = await ctx.get_object(OrderProcessor, "x")
+    assert_type(inside, OrderProcessor)
+    assert_type(await inside.process(ctx, 3), int)
+    assert_type(await ctx.call(inside.add_item, {}), dict[str, Any])
+    assert_type(await ctx.send(inside.add_item, {}), str)
+    assert_type(await ctx.call("orders", "OrderProcessor.total", key="x"), Any)
+    outside = client.object(OrderProcessor, "x")
+    assert_type(outside, OrderProcessor)
+    assert_type(await client.start(outside.add_item, {}), ExecutionHandle[dict[str, Any]])
+    assert_type(await client.object(Plain, "x").tick(), int)
+    assert_type(await ctx.state.update("n", lambda value: value + 1, 0), Any)
+    await order.add_item(1)  # type: ignore[arg-type]
+    await ctx.call(inside.total, key="x")  # type: ignore[call-overload]
+
+
 async def undecorated(ctx: DurableContext, batch: list[int], index: int) -> int:
     return index
 
@@ -146,6 +192,7 @@ def services() -> None:
     service.add_function(process_data)
     service.add_function(undecorated, name="batch")
     service.add_function(resize)
+    service.add_object(OrderProcessor)
 
     @service.handler
     def charge(payload: dict[str, Any]) -> dict[str, Any]:
@@ -175,4 +222,5 @@ def refused() -> None:
         return 1
 
     durable.function(max_retry=3)  # type: ignore[call-overload]
+    durable.object(on_error="never")  # type: ignore[call-overload]
     durable.flow(timeout="3")  # type: ignore[call-overload]

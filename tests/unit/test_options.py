@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from perdure.client.client import start_options
+from perdure.client.start_options import start_options
 from perdure.errors import InvalidArgumentError, LimitExceededError, NonRetryableError
 from perdure.option_checks import milliseconds, optional_milliseconds
 from perdure.options import CallOptions, RetryPolicy, choose_retry, retry_policy

@@ -148,7 +148,10 @@ class Commands:
             self.arrivals.take_for(issued)
         elif kind == PROMISE:
             self._promises.add(path)
-        if kind in _UNLIMITED or (kind in (STEP, CALL) and self._slots.acquire(issued)):
+        # A call of an object takes no slot: it may wait for long, for a lane that others stand in.
+        is_limited = kind == STEP or (kind == CALL and not request.target.key)
+        may_go = kind in _UNLIMITED or kind in (CALL, STEP)
+        if may_go and (not is_limited or self._slots.acquire(issued)):
             self.make_ready(issued)
         return issued
 

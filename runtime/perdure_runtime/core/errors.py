@@ -154,6 +154,10 @@ class DeadlockError(PerdureError):
     """Two chains of calls wait for each other's objects; safe to retry."""
 
 
+class SharedMethodError(PerdureError):
+    """A shared method changed an attribute of its object; nothing was saved (semantics, 6)."""
+
+
 class SerializationError(PerdureError):
     """A value cannot be encoded or decoded; the message names the path and the type."""
 

@@ -3,7 +3,14 @@
 from perdure_runtime.driver.body import Body
 from perdure_runtime.driver.driver import BodyFactory, Driver
 from perdure_runtime.driver.futures import BranchFuture, CommandFuture
-from perdure_runtime.driver.options import ContinueAsNew, DriverOptions, Output, StartStep, TornDown
+from perdure_runtime.driver.options import (
+    ContinueAsNew,
+    DriverOptions,
+    Output,
+    StartStep,
+    TornDown,
+    as_it_is,
+)
 
 __all__ = [
     "Body",
@@ -16,4 +23,5 @@ __all__ = [
     "Output",
     "StartStep",
     "TornDown",
+    "as_it_is",
 ]

@@ -318,7 +318,7 @@ class Driver:
         return Outcome(failure=failure)
 
     def _end_body(self, outcome: Outcome) -> None:
-        self._outcome = outcome
+        self._outcome = self._options.conclude(outcome)
         self._finish_due = True
         left = self._machine.body_ended()
         if left and not self._machine.is_replaying:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from perdure_runtime.core.messages import Append, Finish, Mismatch
+from perdure_runtime.core.outbox import Outcome
 from perdure_runtime.core.payload import Failure, Payload
 
 
@@ -27,6 +28,11 @@ class ContinueAsNew(BaseException):
         self.input = input
 
 
+def as_it_is(outcome: Outcome) -> Outcome:
+    """The outcome of a body that leaves nothing else to report."""
+    return outcome
+
+
 @dataclass(frozen=True, slots=True)
 class DriverOptions:
     """How bodies of one function are driven.
@@ -36,12 +42,14 @@ class DriverOptions:
         encode_failure: encodes what the body raises.
         max_concurrent_steps: steps and calls in progress at a time; None is no limit.
         checkpoint_interval: recorded results that state writes and progress may wait for.
+        conclude: is given the outcome of a body that ended, and gives the one to report.
         deterministic: False leaves time and randomness real; a mismatch then fails the attempt.
         warn: told of un-awaited commands and lost exceptions; never during a replay.
     """
 
     encode_result: Callable[[Any], Payload]
     encode_failure: Callable[[BaseException], Failure]
+    conclude: Callable[[Outcome], Outcome] = as_it_is
     max_concurrent_steps: int | None = None
     checkpoint_interval: int = 1
     deterministic: bool = True

@@ -22,6 +22,7 @@ from perdure_runtime.core.errors import (
     RecordedError,
     ReentrancyError,
     SerializationError,
+    SharedMethodError,
 )
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.serde.qualified import module_name
@@ -39,6 +40,7 @@ _NOT_RETRIED: Final = (
     InvalidArgumentError,
     NotDeterministicError,
     ReentrancyError,
+    SharedMethodError,
     asyncio.CancelledError,
 )
 _CODES: Final[tuple[tuple[type[BaseException], FailureCode], ...]] = (

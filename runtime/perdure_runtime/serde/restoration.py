@@ -12,7 +12,12 @@ from collections.abc import Sequence
 from types import BuiltinFunctionType, WrapperDescriptorType
 from typing import Any, Final, Literal
 
-from perdure_runtime.core.errors import ApplicationError, SerializationError
+from perdure_runtime.core.errors import (
+    ApplicationError,
+    DeadlockError,
+    ReentrancyError,
+    SerializationError,
+)
 from perdure_runtime.core.payload import Failure
 from perdure_runtime.serde.failures import NAMED, ExceptionState
 from perdure_runtime.serde.qualified import find_class
@@ -22,6 +27,7 @@ from perdure_runtime.serde.typed_json import TYPED_JSON
 OWN: Final = "own"
 Allowed = Literal["own"] | Sequence[type[BaseException]]
 _BUILTINS: Final = builtins.__name__
+_OURS: Final = (ReentrancyError, DeadlockError)
 
 
 def restore_exception(
@@ -32,7 +38,8 @@ def restore_exception(
     Args:
         allowed: "own" for failures of the caller's own steps: any class of a loaded module; else
             the classes declared with `raises=`, which with their subclasses and the builtins are
-            all that is restored of a callee. A declared class also stands for a failure from
+            all that is restored of a callee, beside what the engine itself fails calls of objects
+            with. A declared class also stands for a failure from
             another language that has its name.
 
     The causes that can be restored are attached as `__cause__`, its notes as notes.
@@ -85,7 +92,7 @@ def _class_of(failure: Failure, allowed: Allowed) -> type[Exception] | None:
         return _exception(find_class(failure.module, failure.qualname))
     if failure.module == _BUILTINS:
         return _exception(getattr(builtins, failure.qualname, None))
-    declared = [kind for kind in map(_exception, allowed) if kind is not None]
+    declared = [kind for kind in map(_exception, (*allowed, *_OURS)) if kind is not None]
     if not failure.module:
         return next((kind for kind in declared if kind.__name__ == failure.type_name), None)
     found = _exception(find_class(failure.module, failure.qualname))

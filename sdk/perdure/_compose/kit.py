@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from perdure_runtime.core.objects import object_of
+
 from perdure._compose.coordinator import EmbeddedCoordinator
 from perdure._compose.embedded import EmbeddedLink, EmbeddedTransport
 from perdure_coordinator.config import Config
@@ -23,6 +25,7 @@ from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import CoordinatorUnavailableError
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import Status, is_end
+from perdure_runtime.core.rows import ExecutionRow
 from perdure_runtime.memory import MemoryDisk, MemoryStore
 from perdure_runtime.storage import StoreError, WriteBatch
 
@@ -155,8 +158,22 @@ class KitCoordinator(EmbeddedCoordinator):
             self._serving.is_set()
             and self.engine.quiet
             and not disk.outbox
-            and not any(row.status in BUSY for row in disk.rows.values())
+            and not any(
+                row.status in BUSY and not self._stands_behind(row) for row in disk.rows.values()
+            )
             and not any(timer.due_ms <= now_ms for timer in disk.timers.values())
+        )
+
+    def _stands_behind(self, row: ExecutionRow) -> bool:
+        """Whether an object's method waits for another one of that object."""
+        if not row.lane_order or row.status is not Status.QUEUED:
+            return False
+        lane = object_of(row.key.namespace, row.target)
+        return any(
+            0 < other.lane_order < row.lane_order
+            and not is_end(other.status)
+            and object_of(other.key.namespace, other.target) == lane
+            for other in self.disk.rows.values()
         )
 
     def ended(self, key: ExecutionKey) -> bool:

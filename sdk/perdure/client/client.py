@@ -31,12 +31,15 @@ from perdure.client.schedule import (
     create_schedule,
     list_schedules,
 )
+from perdure.client.start_options import start_options
 from perdure.client.step_ids import id_in_step
 from perdure.client.transport import Transport
 from perdure.decorators.keywords import check_keywords
-from perdure.definition import Definition
-from perdure.option_checks import Errors, milliseconds, optional_milliseconds, start_at_ms
-from perdure.options import DEFAULT_RETRY, NO_CALL_OPTIONS, CallOptions, RetryPolicy, retry_policy
+from perdure.definition import Definition, Kind
+from perdure.objects.contexts import without_contexts
+from perdure.objects.definition import MethodDefinition, object_key
+from perdure.option_checks import Errors
+from perdure.options import NO_CALL_OPTIONS, CallOptions, RetryPolicy
 from perdure.registry import DEFAULT_SERVICE, definition_of, is_placed, target_of
 from perdure_runtime.core.client import (
     ControlOperation,
@@ -47,7 +50,7 @@ from perdure_runtime.core.client import (
     StartRequest,
     WorkerInfo,
 )
-from perdure_runtime.core.entries import StartOptions, Target
+from perdure_runtime.core.entries import Target
 from perdure_runtime.core.errors import AmbiguousTargetError, InvalidArgumentError
 from perdure_runtime.core.limits import check_execution_id, check_name
 from perdure_runtime.core.payload import Payload
@@ -100,6 +103,11 @@ class Client:
         self._new_id = new_id or (lambda: uuid4().hex)  # of an execution started without an id
         self._found: dict[Definition, Target] = {}
 
+    @property
+    def serializers(self) -> Serializers:
+        """How values travel to and from it."""
+        return self._serializers
+
     # --- starting ------------------------------------------------------------------------------
 
     @overload
@@ -146,7 +154,8 @@ class Client:
                 f"{function!r} is not decorated and no service of this process offers it; decorate "
                 "it, or start it by name: start(service, method, payload)"
             )
-        return await self.start_definition(definition, args, {}, chosen)
+        key = object_key(function) if definition.kind is Kind.OBJECT else ""
+        return await self.start_definition(definition, args, {}, chosen, key=key)
 
     async def start_definition(
         self,
@@ -155,14 +164,19 @@ class Client:
         kwargs: Mapping[str, Any],
         options: CallOptions = NO_CALL_OPTIONS,
         step: StepContext | None = None,
+        key: str = "",
     ) -> ExecutionHandle[Any]:
         """Start a definition of this process; see `start`.
 
         Args:
+            key: the id of the object whose method it is.
             step: whose body starts it; without an id in the options, the id derives from it.
         """
         signature, serializers = definition.signature, self._serializers
         target = await self._target(definition, options)
+        if isinstance(definition, MethodDefinition):
+            args, kwargs = without_contexts(definition, tuple(args), kwargs, None)
+            target = Target(target.service, target.method, key)
         payload = signature.bind(args, kwargs, serializers)
         if step is not None and options.id is None:
             options = options.merged({"id": id_in_step(step, target, payload)})
@@ -172,6 +186,7 @@ class Client:
             options,
             decode=partial(signature.decode_result, serializer=serializers),
             raises=definition.options.raises,
+            held=() if step is None else step.held,
         )
 
     async def _start_by_name(
@@ -195,6 +210,7 @@ class Client:
         *,
         decode: Callable[[Payload], Any],
         raises: Errors = (),
+        held: tuple[str, ...] = (),
     ) -> ExecutionHandle[Any]:
         request = StartRequest(
             namespace=self.namespace,
@@ -205,6 +221,7 @@ class Client:
             options=start_options(options),
             id_policy=IdPolicy(options.id_policy),
             trace=current_trace(),
+            held=held,
         )
         reply = await self.transport.start(request)
         return ExecutionHandle(
@@ -308,6 +325,9 @@ class Client:
                 "it, or name it: schedule(service, method, payload, ...)"
             )
         target = await self._target(definition, options)
+        if isinstance(definition, MethodDefinition):
+            args, _ = without_contexts(definition, tuple(args), {}, None)
+            target = Target(target.service, target.method, object_key(function))
         return target, definition.signature.bind(args, {}, self._serializers)
 
     # --- finding -------------------------------------------------------------------------------
@@ -428,6 +448,19 @@ class Client:
             whether it is still open. Raises as `complete_promise` does.
         """
         return await settle_promise(self.transport, self.namespace, token, heartbeat=True)
+
+    def object(self, cls: type[T], id: str) -> T:
+        """The durable object of a class with this id: a proxy, typed as the class.
+
+        Asks and writes nothing; its methods run where its class is served (semantics, section 6).
+
+        Raises:
+            TypeError: the class is not decorated with `@durable.object`.
+            InvalidArgumentError: the id is empty or longer than 255 characters.
+        """
+        from perdure.objects.proxy import object_proxy
+
+        return object_proxy(cls, id, self)
 
     # --- steering ------------------------------------------------------------------------------
 
@@ -550,21 +583,3 @@ class Client:
     async def health(self) -> dict[str, str]:
         """How the coordinator is. Raises `CoordinatorUnavailableError`."""
         return await self.transport.health()
-
-
-def start_options(options: CallOptions) -> StartOptions:
-    """What travels of the options of a start.
-
-    `handler_retry` stands in where the callee has no policy: a handler or a step that is an
-    execution of its own is retried three times (semantics, section 3).
-    """
-    retry = retry_policy("start", options.retry)
-    return StartOptions(
-        priority=options.priority,
-        start_at_ms=start_at_ms(options.start_at),
-        delay_ms=milliseconds(options.delay or 0.0),
-        execution_timeout_ms=optional_milliseconds("start", "timeout", options.timeout),
-        retry=None if retry is None else retry.core(),
-        handler_retry=DEFAULT_RETRY.core(),
-        metadata=dict(options.metadata),
-    )

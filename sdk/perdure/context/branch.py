@@ -17,6 +17,7 @@ from perdure.context.failures import step_error
 from perdure.context.future import DurableFuture, Outcome
 from perdure.context.run import result_hint
 from perdure.definition import Definition
+from perdure_runtime.core.errors import InvalidArgumentError
 from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.payload import Failure, Payload
 from perdure_runtime.serde import encode_exception, step_input
@@ -45,6 +46,11 @@ def issue_branch(
     """
     around = context.surroundings
     if definition is not None:
+        if definition.options.state_scope == "function":
+            raise InvalidArgumentError(
+                f"{definition.name} is defined inside a function, so it runs as a part of its "
+                "caller and has no state of its own; define it in a module for state_scope"
+            )
         around = replace(
             around,
             options=definition.options,

@@ -14,6 +14,8 @@ from perdure.context.failures import call_error
 from perdure.context.future import DurableFuture, Outcome
 from perdure.context.surroundings import Surroundings
 from perdure.definition import Definition, Kind
+from perdure.objects.contexts import without_contexts
+from perdure.objects.definition import MethodDefinition, object_key
 from perdure.option_checks import Errors, check_seconds, milliseconds, optional_milliseconds
 from perdure.options import (
     DEFAULT_RETRY,
@@ -47,11 +49,26 @@ class CallKeywords(TypedDict, total=False):
     reuse_on_retry: bool | None
 
 
+class NamedCallKeywords(CallKeywords, total=False):
+    """Options of `ctx.call` by names.
+
+    key: the id of the object, where the method is "Class.method".
+    """
+
+    key: str
+
+
 class SendKeywords(TypedDict, total=False):
     """Options of `ctx.send`; see there."""
 
     delay: float | None
     id: str | None
+
+
+class NamedSendKeywords(SendKeywords, total=False):
+    """Options of `ctx.send` by names; `key` as for `ctx.call`."""
+
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +106,12 @@ def request(
     if id_from is not None and options.id is None:
         options = options.merged({"id": id_from(*args, **kwargs)})
     signature, serializers = definition.signature, around.serializers
+    target = target_of(definition, options.service)
+    if isinstance(definition, MethodDefinition):
+        args, kwargs = without_contexts(definition, args, kwargs, around.body)
+        target = Target(target.service, target.method, object_key(callee))
     return Request(
-        target_of(definition, options.service),
+        target,
         signature.bind(args, kwargs, serializers),
         partial(signature.decode_result, serializer=serializers),
         definition.options.raises,
@@ -191,11 +212,17 @@ def _by_name(
 ) -> Request:
     extra = dict(kwargs)
     payload = extra.pop("payload", None)
+    key = extra.pop("key", None)
     if extra:
         raise TypeError(f"{_WHERE} has no option {', '.join(extra)}")
     if not args or not isinstance(args[0], str) or len(args) > (1 if "payload" in kwargs else 2):
         raise TypeError("by name it is ctx.call(service, method, payload=None, *, timeout=None)")
-    target = Target(check_name("service", service), check_name("method", args[0]))
+    check_name("service", service)
+    target = Target(
+        service,
+        check_name("method", args[0]),
+        "" if key is None else check_name("key", key),
+    )
     value = args[1] if len(args) == 2 else payload
     return Request(
         target,

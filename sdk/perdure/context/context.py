@@ -16,6 +16,8 @@ from typing import Any, Literal, NoReturn, TypeVar, TypeVarTuple, Unpack, overlo
 from perdure.context.branch import issue_branch
 from perdure.context.call import (
     CallKeywords,
+    NamedCallKeywords,
+    NamedSendKeywords,
     SendKeywords,
     issue_call,
     issue_send,
@@ -24,6 +26,7 @@ from perdure.context.call import (
     taken,
 )
 from perdure.context.event import issue_event, issue_wait
+from perdure.context.function_state import state_of
 from perdure.context.future import DurableFuture
 from perdure.context.log import ExecutionLogger
 from perdure.context.map import MapResult, check_map, run_map
@@ -34,9 +37,9 @@ from perdure.context.saga import Saga
 from perdure.context.shield import shielded
 from perdure.context.sleep import seconds_of, seconds_until, sleep
 from perdure.context.spawn import check_tasks, run_tasks
-from perdure.context.state import State
 from perdure.context.surroundings import Surroundings
 from perdure.context.wait_until import wait_until
+from perdure.definition import Kind
 from perdure.options import RetryPolicy
 from perdure_runtime.core.errors import InvalidArgumentError
 from perdure_runtime.core.limits import check_name
@@ -53,7 +56,7 @@ class DurableContext:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
-        self.state = State(surroundings.body, surroundings.serializers)
+        self.state = state_of(surroundings)
         self._log: ExecutionLogger | None = None
 
     def __repr__(self) -> str:
@@ -68,7 +71,7 @@ class DurableContext:
         method: str,
         payload: Any = None,
         /,
-        **options: Unpack[CallKeywords],
+        **options: Unpack[NamedCallKeywords],
     ) -> DurableFuture[Any]: ...
     @overload
     def call(
@@ -91,6 +94,7 @@ class DurableContext:
             timeout: seconds for the callee's whole execution; it is cancelled then.
             retry: instead of the callee's own policy.
             id: of the new execution; an existing one with the same input is attached to.
+            key: by names only: the id of the object whose method "Class.method" is called.
             reuse_on_retry: whether a later attempt takes over the result.
 
         Raises (when awaited):
@@ -116,7 +120,7 @@ class DurableContext:
         method: str,
         payload: Any = None,
         /,
-        **options: Unpack[SendKeywords],
+        **options: Unpack[NamedSendKeywords],
     ) -> DurableFuture[str]: ...
     @overload
     def send(
@@ -341,6 +345,19 @@ class DurableContext:
         """
         return wait_until(self, check, args, every, timeout, name)
 
+    async def get_object(self, cls: type[T], id: str) -> T:
+        """The durable object of a class with this id: a proxy, typed as the class.
+
+        Writes nothing; its methods are commands of this execution (semantics, section 6).
+
+        Raises:
+            TypeError: the class is not decorated with `@durable.object`.
+            InvalidArgumentError: the id is empty or longer than 255 characters.
+        """
+        from perdure.objects.proxy import object_proxy
+
+        return object_proxy(cls, id)
+
     def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
         """Sleep, over crashes too. Raises InvalidArgumentError for negative numbers and NaN."""
         return sleep(seconds_of(seconds))
@@ -480,6 +497,11 @@ class DurableContext:
             TypeError, SerializationError: the input does not fit, or cannot be encoded.
         """
         around = self.surroundings
+        if around.body.kind == Kind.OBJECT:
+            raise InvalidArgumentError(
+                f"{self.name}() is an object's method: what it is to go on from is in the object, "
+                "so it returns, and its caller calls it again"
+            )
         assert around.signature is not None
         around.body.continue_as_new(around.signature.bind(args, kwargs, around.serializers))
 

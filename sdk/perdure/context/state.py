@@ -6,6 +6,7 @@ next command; a get needs no entry (semantics, section 5).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from perdure_runtime.core.limits import check_name
@@ -41,6 +42,17 @@ class State:
         check_name("state key", key)
         payload = self._serializers.encode(value, what=f"state {key!r}")
         self._body.state_set(key, payload)
+
+    async def update(self, key: str, change: Callable[[Any], Any], default: Any = None) -> Any:
+        """Set a key to `change(its value)` as one step that nothing comes between; the new value.
+
+        Args:
+            change: plain code without effects; it may be called more than once.
+            default: what it is given when the key is not there.
+        """
+        value = change(await self.get(key, default))
+        await self.set(key, value)
+        return value
 
     async def delete(self, key: str) -> None:
         """Forget a value; nothing happens if the key is not there."""

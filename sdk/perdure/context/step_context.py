@@ -21,6 +21,7 @@ class StepContext:
         report: takes progress, on any thread.
         is_cancelled: whether nobody wants the result any more.
         resources: what the service's `lifespan` gave.
+        held: objects ("Class/id") that the execution, or who awaits it, holds.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class StepContext:
         report: Callable[[Progress], None],
         is_cancelled: Callable[[], bool],
         resources: Any = None,
+        held: tuple[str, ...] = (),
     ) -> None:
         self.idempotency_key = idempotency_key
         self.execution_id = execution_id
         self.attempt = attempt
         self.resources = resources
+        self.held = held
         self._report = report
         self._is_cancelled = is_cancelled
 

@@ -13,6 +13,7 @@ from perdure.option_checks import (
     check_count,
     check_flag,
     check_on_exhausted,
+    check_state_scope,
     error_classes,
     optional_milliseconds,
 )
@@ -66,6 +67,7 @@ def body_options(
         step_timeout_ms=step_timeout_ms,
         on_exhausted=check_on_exhausted(where, given.get("on_exhausted", "fail")),
         deterministic=check_flag(where, "deterministic", given.get("deterministic", True)),
+        state_scope=check_state_scope(where, given.get("state_scope", "execution")),
         checkpoint_interval=check_count(
             where, "checkpoint_interval", given.get("checkpoint_interval", 1), minimum=1
         ),

@@ -7,9 +7,9 @@ values may be is checked in `perdure.options`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
-from perdure.option_checks import OnExhausted
+from perdure.option_checks import OnExhausted, StateScope
 from perdure.options import RetryPolicy
 
 Classes = type[BaseException] | Sequence[type[BaseException]]
@@ -63,6 +63,8 @@ class FunctionKeywords(Keywords, total=False):
         results; results always do at once.
     max_concurrent_steps: steps and calls at a time, and branches of one `ctx.spawn`; None for no
         limit.
+    state_scope: "execution", or "function" for one `ctx.state` of all executions of the function;
+        each use of it is then a recorded call.
     on_exhausted: "fail", or "pause" to wait for an operator when the retries are used up.
     id_from: called with the input of a direct call, gives the execution's id, so that the same
         input attaches.
@@ -72,8 +74,26 @@ class FunctionKeywords(Keywords, total=False):
     deterministic: bool
     checkpoint_interval: int
     max_concurrent_steps: int | None
+    state_scope: StateScope
     on_exhausted: OnExhausted
     id_from: Callable[..., str] | None
+
+
+class ObjectKeywords(Keywords, total=False):
+    """Options of `@durable.object`: those of its methods, each of which is retried as a function.
+
+    on_error: "keep" what a method that raises has changed (its retry goes on from there), or
+        "rollback" to what it started with.
+    execution_timeout, deterministic, checkpoint_interval, max_concurrent_steps, on_exhausted: as
+        of `@durable.function`.
+    """
+
+    on_error: Literal["keep", "rollback"]
+    execution_timeout: float | None
+    deterministic: bool
+    checkpoint_interval: int
+    max_concurrent_steps: int | None
+    on_exhausted: OnExhausted
 
 
 class FlowKeywords(FunctionKeywords, total=False):

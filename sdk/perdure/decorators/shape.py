@@ -36,6 +36,16 @@ def looks_durable(function: Callable[..., Any]) -> bool:
     return first is not None and is_coroutine_function(function) and _is_context(first) is True
 
 
+def context_parameters(function: Callable[..., Any]) -> list[str]:
+    """Names of the parameters that ask for a context, at any position; `T | None` counts too."""
+    return [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind not in (_Parameter.VAR_POSITIONAL, _Parameter.VAR_KEYWORD)
+        and (_is_context(parameter) is True or _is_optional_context(parameter))
+    ]
+
+
 def check_body(decorator: str, function: Any) -> None:
     """Raise TypeError unless `function` can be the body of a function or flow."""
     name = _check_plain_function(decorator, function)
@@ -110,6 +120,10 @@ def _first_parameter(function: Callable[..., Any]) -> inspect.Parameter | None:
         return None
     first = next(iter(parameters), None)
     return first if first is not None and first.kind in _POSITIONAL else None
+
+
+def _is_optional_context(parameter: inspect.Parameter) -> bool:
+    return parameter.name in _CONTEXT_NAMES and "Context" in str(parameter.annotation)
 
 
 def _is_context(parameter: inspect.Parameter) -> bool | None:

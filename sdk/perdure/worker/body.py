@@ -20,7 +20,9 @@ from perdure.context.run import StepSpec
 from perdure.context.step_context import StepContext
 from perdure.context.surroundings import Surroundings
 from perdure.definition import Definition
+from perdure.objects.definition import MethodDefinition
 from perdure.worker.host import Host
+from perdure.worker.method import MethodRun, held_in
 from perdure.worker.spans import StepSpans, step_spans
 from perdure.worker.tries import Try
 from perdure_runtime.core.errors import ProtocolError
@@ -35,7 +37,7 @@ from perdure_runtime.core.messages import (
 )
 from perdure_runtime.core.payload import Failure
 from perdure_runtime.core.retry import retry_delay_ms
-from perdure_runtime.driver import Body, Driver, DriverOptions, StartStep
+from perdure_runtime.driver import Body, Driver, DriverOptions, StartStep, as_it_is
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.loop import outside_of_slice
 from perdure_runtime.serde import Serializers, encode_exception
@@ -56,12 +58,16 @@ def make_driver(
         ProtocolError: the journal is broken.
     """
     options = definition.options
+    method = None
+    if isinstance(definition, MethodDefinition):
+        method = MethodRun(definition, serializers, warn)
     return Driver(
         activate,
-        partial(_run, definition, serializers),
+        partial(_run, definition, serializers, method),
         DriverOptions(
             encode_result=partial(definition.signature.bind_result, serializer=serializers),
             encode_failure=partial(_encode_failure, definition, serializers),
+            conclude=as_it_is if method is None else method.conclude,
             max_concurrent_steps=options.max_concurrent_steps,
             checkpoint_interval=options.checkpoint_interval,
             deterministic=options.deterministic,
@@ -70,16 +76,20 @@ def make_driver(
     )
 
 
-async def _run(definition: Definition, serializers: Serializers, body: Body) -> Any:
+async def _run(
+    definition: Definition, serializers: Serializers, method: MethodRun | None, body: Body
+) -> Any:
     options = definition.options
     around = Surroundings(
         body, options, serializers, options.max_concurrent_steps, definition.signature
     )
     context = DurableContext(around)
     enter_body(context)
-    args, kwargs = definition.signature.unbind(
-        body.input, (context,) if definition.takes_context else (), serializers
-    )
+    if method is not None:
+        injected = method.begin(context)
+    else:
+        injected = (context,) if definition.takes_context else ()
+    args, kwargs = definition.signature.unbind(body.input, injected, serializers)
     return await _to_its_end(context, definition.function(*args, **kwargs))
 
 
@@ -189,6 +199,7 @@ class BodyActivation:
             report=self._progress,
             is_cancelled=lambda: running.cancelled or body.cancelled,
             resources=host.resources.get(body.target.service),
+            held=held_in(self._definition, body),
         )
         variables = spec.variables.copy() if start.tries else spec.variables
         spans = self._spans if self._asked_for_spans else self._ask_for_spans(body)

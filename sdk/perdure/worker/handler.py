@@ -137,6 +137,7 @@ class HandlerActivation:
             report=self._progress,
             is_cancelled=lambda: running.cancelled,
             resources=host.resources.get(self._activate.target.service),
+            held=self._created.held,
         )
         variables = contextvars.Context()
         made = self._activate

@@ -100,11 +100,11 @@ class Worker:
         self._more[service.name] = service
 
     async def register_object(self, cls: type) -> None:
-        """Offer a durable object class. Not there yet: raises PerdureError."""
-        raise PerdureError(
-            f"durable objects are not implemented in this version; {cls.__name__} cannot be "
-            "registered"
-        )
+        """Offer a durable object; see `Service.add_object`."""
+        if self._primary is None:
+            raise PerdureError("this worker has no service of its own; add to a durable.service")
+        self._check_not_started("register_object")
+        self._primary.add_object(cls)
 
     # --- life ----------------------------------------------------------------------------------
 

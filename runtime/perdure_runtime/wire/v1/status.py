@@ -71,6 +71,7 @@ CODES: Final[dict[type[PerdureError], Code]] = {
     errors.AmbiguousTargetError: Code.INVALID_ARGUMENT,
     errors.InvalidTransitionError: Code.FAILED_PRECONDITION,
     errors.ReentrancyError: Code.FAILED_PRECONDITION,
+    errors.SharedMethodError: Code.FAILED_PRECONDITION,
     errors.DeadlockError: Code.ABORTED,
     errors.SerializationError: Code.INVALID_ARGUMENT,
     errors.JournalMismatchError: Code.FAILED_PRECONDITION,
