@@ -64,6 +64,7 @@ _LOG = logging.getLogger("perdure.coordinator")
 TICK_S = 0.5
 HOUSEKEEPING_TICKS = 4
 EXPIRY_TICKS = 1_000
+FAR_MS = 1 << 53
 EVENT_EXPIRY_TICKS = 20
 EVENTS_EXPIRED_AT_ONCE = 2_000  # a bound on how long commits wait for it
 EXPIRIES_AT_ONCE = 25
@@ -278,6 +279,12 @@ class Engine:
     def quiet(self) -> bool:
         """Whether nothing is being decided, written or loaded: who waits, waits for others."""
         return self._ready.is_set() and self._shard.quiet and not self._workers.busy
+
+    def next_tick_ms(self) -> int | None:
+        """When the next timer is due that no execution has: the tick of a schedule."""
+        sources = self._shard.timers.sources if self._ready.is_set() else ()
+        due = (timer.due_ms for source in sources for timer in source(FAR_MS))
+        return min(due, default=None)
 
     def refuse_unserved(self) -> None:
         """Fail what is queued for services that nobody offers now, instead of waiting for one."""

@@ -154,8 +154,10 @@ class KitCoordinator(EmbeddedCoordinator):
     def settled(self) -> bool:
         """Whether everything waits for time, for an event, or for nothing any more."""
         now_ms, disk = self._clock.now_ms(), self.disk
+        tick_ms = self.engine.next_tick_ms()
         return (
             self._serving.is_set()
+            and (tick_ms is None or tick_ms > now_ms)
             and self.engine.quiet
             and not disk.outbox
             and not any(
@@ -184,7 +186,11 @@ class KitCoordinator(EmbeddedCoordinator):
     def next_due_ms(self) -> int | None:
         """When the next timer is due that is not due yet."""
         now_ms = self._clock.now_ms()
-        return min((t.due_ms for t in self.disk.timers.values() if t.due_ms > now_ms), default=None)
+        due = [timer.due_ms for timer in self.disk.timers.values()]
+        tick_ms = self.engine.next_tick_ms()
+        if tick_ms is not None:
+            due.append(tick_ms)
+        return min((due_ms for due_ms in due if due_ms > now_ms), default=None)
 
     async def _engine(self) -> Engine:
         return await Engine.open(KitStore(self), CONFIG, self.die, lambda _: self._clock)
