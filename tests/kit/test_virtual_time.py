@@ -4,18 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from perdure import DurableContext, durable
 from perdure.testing import MemoryRuntime
 from perdure.testing.crashes import run_with_crashes
+from perdure_runtime.core.errors import JournalMismatchError
 
 
 @durable.function(service="virtual_time")
 async def nap(ctx: DurableContext, seconds: float) -> str:
     await ctx.sleep(seconds)
     return ctx.now().isoformat()
+
+
+TURNS: list[int] = []
+
+
+@durable.function(service="virtual_time")
+async def depends_on_a_global(ctx: DurableContext) -> None:
+    TURNS.append(1)
+    await ctx.run(f"turn {len(TURNS)}", int)
+    await ctx.sleep(1)
+
+
+@durable.function(service="virtual_time")
+async def calls_it(ctx: DurableContext) -> None:
+    await depends_on_a_global()
+
+
+@pytest.mark.parametrize("function", [depends_on_a_global, calls_it])
+async def test_who_waits_for_a_mismatch_gets_the_diff(function: Any) -> None:
+    async with MemoryRuntime(always_suspend=True).opened():
+        with pytest.raises(JournalMismatchError, match=r"test_virtual_time\.py:\d+"):
+            await function()
 
 
 @pytest.mark.parametrize("crash", [None, "every-entry"])

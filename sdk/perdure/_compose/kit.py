@@ -22,7 +22,7 @@ from perdure_coordinator.engine import Engine
 from perdure_coordinator.engine.clock import Clock
 from perdure_runtime.core.client import Outcome, StartReply, StartRequest
 from perdure_runtime.core.entries import Recorded
-from perdure_runtime.core.errors import CoordinatorUnavailableError
+from perdure_runtime.core.errors import CoordinatorUnavailableError, JournalMismatchError
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.core.rows import ExecutionRow
@@ -183,6 +183,18 @@ class KitCoordinator(EmbeddedCoordinator):
         row = self.disk.rows.get(key)
         return row is not None and is_end(row.status)
 
+    def blocked(self, key: ExecutionKey) -> str:
+        """The diff of an execution, or of one that it called, that is blocked; "" for none."""
+        rows = self.disk.rows
+        for row in rows.values():
+            if row.status is Status.BLOCKED:
+                found = row
+                while found.key != key and found.parent is not None and found.parent.key in rows:
+                    found = rows[found.parent.key]
+                if found.key == key:
+                    return f"execution {row.key.id} is blocked: {row.detail}"
+        return ""
+
     def next_due_ms(self) -> int | None:
         """When the next timer is due that is not due yet."""
         now_ms = self._clock.now_ms()
@@ -232,14 +244,34 @@ class KitTransport(EmbeddedTransport):
         self._kit = coordinator
         self._register = register
         self.awaited: dict[ExecutionKey, int] = {}
+        self.alarms: dict[asyncio.Future[None], ExecutionKey] = {}
 
     async def start(self, request: StartRequest) -> StartReply:
         self._register(request)
         return await super().start(request)
 
     async def wait(self, namespace: str, id: str) -> Outcome:
-        with self._waiting(ExecutionKey(namespace, id)):
-            return await super().wait(namespace, id)
+        key = ExecutionKey(namespace, id)
+        with self._waiting(key):
+            waiting = asyncio.ensure_future(super().wait(namespace, id))
+            alarm: asyncio.Future[None] = self._kit.loop.create_future()
+            self.alarms[alarm] = key
+            try:
+                await asyncio.wait((waiting, alarm), return_when=asyncio.FIRST_COMPLETED)
+                if not waiting.done():
+                    await alarm
+                return await waiting
+            finally:
+                del self.alarms[alarm]
+                waiting.cancel()
+                alarm.cancel()
+
+    def raise_alarms(self) -> None:
+        """Nobody is about to repair a test's code: who waits for a mismatch hears of it."""
+        for alarm, key in self.alarms.items():
+            diff = self._kit.blocked(key)
+            if diff and not alarm.done():
+                alarm.set_exception(JournalMismatchError(diff))
 
     async def history(
         self, namespace: str, id: str, from_index: int, follow: bool, values_only: bool = False

@@ -235,6 +235,7 @@ class MemoryRuntime:
         coordinator = self._opened()
         with suppress(asyncio.CancelledError):
             while True:
+                self._transport.raise_alarms()
                 if self.auto_advance and self._only_waits():
                     due_ms = coordinator.next_due_ms()
                     if due_ms is not None:
