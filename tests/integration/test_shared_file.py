@@ -141,6 +141,8 @@ import asyncio, os, sys, time, perdure
 
 async def main(path):
     async with perdure.embedded(path, services=[]) as runtime:
+        print("open", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)  # until there is a guest
         if os.fork() == 0:
             try:
                 runtime.client.list().__anext__().send(None)
@@ -164,21 +166,23 @@ async def test_a_forked_child_may_not_use_the_runtime_and_does_not_keep_its_host
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "perdure.db"
-    host = Forking("", [str(path)], ready=re.compile(r"child (\d+): (.*)"))
+    host = Forking("", [str(path)], ready=re.compile(r"open"))
     await host.start()
-    assert host.match is not None
-    child, dead = int(host.match[1]), host.pid
+    child, dead = 0, host.pid
     try:
-        assert f"opened by process {dead} before it forked" in host.match[2]
-        assert "open perdure.embedded(path) again in the child" in host.match[2]
         async with perdure.embedded(path, services=[]) as guest:
             assert str(dead) == (await guest.client.health())["host"]
+            said = await host.answer("fork", r"child (\d+): (.*)")
+            child = int(said[1])
+            assert f"opened by process {dead} before it forked" in said[2]
+            assert "open perdure.embedded(path) again in the child" in said[2]
             host.signal(signal.SIGKILL)
             while str(dead) == (await guest.client.health())["host"]:
                 await asyncio.sleep(0)
             assert str(os.getpid()) == (await guest.client.health())["host"]
     finally:
-        os.kill(child, signal.SIGKILL)
+        if child:
+            os.kill(child, signal.SIGKILL)
         await host.kill()
 
 
