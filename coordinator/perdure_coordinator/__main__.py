@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
     parser.add_argument("--port-file", type=Path, help="gets the port when the server is ready")
+    parser.add_argument("--metrics-port", type=int, help="serves /metrics; 0 takes a free one")
+    parser.add_argument("--metrics-host", default="127.0.0.1")
     parser.add_argument(
         "--insecure", action="store_true", help="allow an address that other machines reach"
     )
@@ -48,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = _config(given.set)
         security = Security(given.tls_cert, given.tls_key, given.tls_client_ca, given.token_file)
         place = (given.db, given.host, given.port, given.insecure, given.port_file)
-        serve(Options(*place, security, config))
+        metrics = (given.metrics_port, given.metrics_host)
+        serve(Options(*place, security, *metrics, config))
     except PerdureError as error:
         sys.stderr.write(f"perdure: {error}\n")
         return USAGE if isinstance(error, InvalidArgumentError) else FAILED

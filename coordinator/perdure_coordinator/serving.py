@@ -10,11 +10,14 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
+from perdure_coordinator.metrics import MetricsServer, attach, detach
 from perdure_coordinator.security import Security, check_address
 from perdure_coordinator.server import Server
 from perdure_coordinator.store import open_store
@@ -34,6 +37,8 @@ class Options:
         insecure: whether an address that other machines reach is meant.
         port_file: gets the port when the server is ready.
         security: TLS and tokens.
+        metrics_port: serves `/metrics`, 0 on a free port; None does not.
+        metrics_host: its address.
     """
 
     database: str = "perdure.db"
@@ -42,6 +47,8 @@ class Options:
     insecure: bool = False
     port_file: Path | None = None
     security: Security = field(default_factory=Security)
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
     config: Config = field(default_factory=Config)
 
 
@@ -60,6 +67,8 @@ def serve(options: Options) -> None:
 
 async def _serve(options: Options) -> None:
     check_address(options.host, options.insecure, options.security)
+    if options.metrics_port is not None:
+        check_address(options.metrics_host, options.insecure)
     options.security.credentials()  # files that are none are told of before anything is opened
     options.security.interceptors()
     stop = asyncio.Event()
@@ -75,14 +84,33 @@ async def _serve(options: Options) -> None:
     server = Server(engine, options.config.lease_ms / 3000, security=options.security)
     try:
         port = server.bind(options.host, options.port, insecure=options.insecure)
-        await server.start()
-        if isinstance(store, SqliteStore):
-            scheme = "https" if options.security.encrypted else "http"
-            store.say_where(f"{scheme}://{options.host}:{port}")
-        _ready(options, port)
-        await stop.wait()
+        with _metrics(engine, options):
+            await server.start()
+            if isinstance(store, SqliteStore):
+                scheme = "https" if options.security.encrypted else "http"
+                store.say_where(f"{scheme}://{options.host}:{port}")
+            _ready(options, port)
+            await stop.wait()
     finally:
         await server.stop(STOP_GRACE_S)
+
+
+@contextmanager
+def _metrics(engine: Engine, options: Options) -> Iterator[None]:
+    """The engine's counters are told for the duration of the block."""
+    served = None
+    if options.metrics_port is not None:
+        served = MetricsServer(engine, options.metrics_host, options.metrics_port)
+        sys.stdout.write(
+            f"perdure: metrics at http://{options.metrics_host}:{served.port}/metrics\n"
+        )
+    attach(engine)
+    try:
+        yield
+    finally:
+        detach(engine)
+        if served is not None:
+            served.close()
 
 
 def _ready(options: Options, port: int) -> None:

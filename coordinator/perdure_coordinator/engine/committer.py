@@ -7,6 +7,7 @@ one sync; what it covers is released only afterwards, and in order (architecture
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from perdure_coordinator.engine.clock import Clock
@@ -62,6 +63,11 @@ class Committer:
             self._room.clear()
         if size_bytes > self._stats.peak_pending_bytes:
             self._stats.peak_pending_bytes = size_bytes
+
+    @property
+    def pending_bytes(self) -> int:
+        """What waits for the disk."""
+        return self.pending.size_bytes + self._writing_bytes
 
     @property
     def congested(self) -> bool:
@@ -141,6 +147,7 @@ class Committer:
         self._writing_bytes = pending.size_bytes
         batch = pending.seal(self._clock.now_ms())
         failpoint("before-commit")
+        began_s = time.perf_counter()
         try:
             await self._store.commit(batch)
         finally:
@@ -148,8 +155,11 @@ class Committer:
             if self.pending.size_bytes <= self._limit_bytes:
                 self._room.set()
         failpoint("after-commit-before-ack")
-        self._stats.commits += 1
-        self._stats.entries += len(batch.entries)
+        stats = self._stats
+        stats.commits += 1
+        stats.entries += len(batch.entries)
+        stats.commit_entries.observe(len(batch.entries))
+        stats.commit_seconds.observe(time.perf_counter() - began_s)
 
     def _flush(self, serial: int) -> None:
         waiting, self._flushes = self._flushes, []

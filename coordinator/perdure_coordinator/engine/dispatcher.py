@@ -60,6 +60,11 @@ class Dispatcher:
         self._wishes: dict[ExecutionKey, str] = {}
         self._choosy: dict[ExecutionKey, _Choosy] = {}  # queued, but not for just any session
 
+    @property
+    def waiting(self) -> int:
+        """How many executions want a worker."""
+        return len(self._queued)
+
     def enqueue(
         self, key: ExecutionKey, target: Target, priority: int, *, alone: bool = False
     ) -> None:

@@ -271,6 +271,20 @@ class Engine:
         """Wait until everything decided so far is on disk."""
         await self._shard.committer.flushed()
 
+    def gauges(self) -> dict[str, float]:
+        """What is so now, by name. May be called on any thread."""
+        shard = self._shard
+        sessions = list(shard.sessions.by_id.values())
+        return {
+            "peak_pending_bytes": self._stats.peak_pending_bytes,
+            "pending_bytes": shard.committer.pending_bytes,
+            "resident_executions": len(shard.executions),
+            "queued_executions": shard.dispatcher.waiting,
+            "sessions": sum(session.connected for session in sessions),
+            "slots": sum(session.slots for session in sessions if session.connected),
+            "slots_used": sum(len(session.active) for session in sessions),
+        }
+
     def resident(self) -> int:
         """How many executions are in memory."""
         return len(self._shard.executions)

@@ -144,6 +144,7 @@ class Shard:
         self.executions[execution.key] = execution
         self.fresh[execution.key] = []
         self.pending.row(execution.row)
+        self.stats.moved(execution.row.target, execution.row.status)
         self.decided(execution, decision)
 
     def copy(self, execution: Execution, journal: list[Recorded]) -> None:
@@ -185,6 +186,8 @@ class Shard:
             self.objects.left(execution.key)
         execution.row.updated_ms = self.clock.now_ms()
         self.pending.row(execution.row)
+        if before is not execution.row.status:
+            self.stats.moved(execution.row.target, execution.row.status)
         if before is Status.RUNNING or execution.row.status is Status.RUNNING:
             self.release_slot(execution)
 
@@ -294,6 +297,7 @@ class Shard:
             return
         self.stats.timers_fired += 1
         now_ms = self.clock.now_ms()
+        self.stats.timer_lateness_seconds.observe((now_ms - timer.due_ms) / 1000)
         grace_ms = self.config.cancel_grace_ms
         self.decided(
             execution, requests.timer_due(execution, timer, now_ms, random.random(), grace_ms)

@@ -114,6 +114,8 @@ class Workers:
         kept = {cached.key for cached in hello.cached}
         for old in earlier:
             self._hand_over(old, kept)
+        shard.stats.sessions_opened += 1
+        shard.stats.reconnects += bool(earlier or hello.cached)
         if not earlier:
             self._spawn(resume_blocked(shard, session))
         shard.committer.kick()
@@ -381,8 +383,7 @@ class Workers:
             object_state = shard.objects.state_for(execution, spec)
         now_ms = shard.clock.now_ms()
         decision = requests.grant(execution, spec, session.build_id, now_ms, object_state)
-        shard.stats.activations += 1
-        shard.stats.replays += not decision.entries
+        self._count_activation(execution, attempt_starts=bool(decision.entries))
         epoch = self._lease(execution, session)
         shard.decided(execution, decision)
         fresh = shard.fresh.pop(key, None)
@@ -407,6 +408,17 @@ class Workers:
             and not session.draining
         ]
         return max(same, key=lambda session: session.free_slots, default=None)
+
+    def _count_activation(self, execution: Execution, attempt_starts: bool) -> None:
+        stats, row = self._shard.stats, execution.row
+        stats.activations += 1
+        if attempt_starts:
+            queued_ms = max(row.updated_ms, row.created_ms, row.due_ms)
+            waited_ms = max(0, self._shard.clock.now_ms() - queued_ms)
+            stats.schedule_to_start_seconds.observe(waited_ms / 1000)
+        else:
+            stats.replays += 1
+            stats.replayed_entries += execution.length
 
     def _lease(self, execution: Execution, session: Session) -> int:
         epoch = make_epoch(self._shard.epoch, next(self._counter))

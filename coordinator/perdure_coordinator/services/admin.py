@@ -40,11 +40,10 @@ class AdminService:
         return self._desk.engine.list_methods(namespace)
 
     async def _stats(self, _: None) -> dict[str, float]:
-        """The engine's counters, and: `client_requests` (unary calls and requests of sessions, this
-        one included), `open_streams`, `resident_executions`."""
+        """The engine's counters and gauges, and: `client_requests` (unary calls and requests of
+        sessions, this one included), `open_streams`."""
         desk = self._desk
-        values: dict[str, float] = dict(desk.engine.stats.snapshot())
+        values = desk.engine.stats.snapshot() | desk.engine.gauges()
         values["client_requests"] = desk.requests
         values["open_streams"] = len(desk.streams)
-        values["resident_executions"] = desk.engine.resident()
         return values

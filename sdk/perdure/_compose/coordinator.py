@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from perdure._compose.door import Door
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
+from perdure_coordinator.metrics import attach, detach
 from perdure_coordinator.store import file_of, open_store
 from perdure_coordinator.store.sqlite import SqliteStore, real_path
 from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError
@@ -112,10 +113,12 @@ class EmbeddedCoordinator:
             await store.close()
             await self._let_guests_go()
             raise
+        attach(self.engine)
         self._ready.set()
         if self._door is not None:
             self._door.ready()
         await self._stop.wait()
+        detach(self.engine)
         if self._door is not None:
             self._door.shut()
         if self._server is not None:

@@ -234,6 +234,12 @@ class EmbeddedTransport(Transport):
 
         return await self._coordinator.call(ask)
 
+    async def stats(self) -> dict[str, float]:
+        async def ask(engine: Engine) -> dict[str, float]:
+            return engine.stats.snapshot() | engine.gauges()
+
+        return await self._coordinator.call(ask)
+
     async def health(self) -> dict[str, str]:
         return {"status": "serving", "database": self._coordinator.database}
 

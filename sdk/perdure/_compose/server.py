@@ -21,6 +21,8 @@ def run_server(
     tls_key: Path | None = None,
     tls_client_ca: Path | None = None,
     token_file: Path | None = None,
+    metrics_port: int | None = None,
+    metrics_host: str = "127.0.0.1",
     **settings: Any,
 ) -> None:
     """Run a coordinator until SIGTERM or SIGINT.
@@ -33,6 +35,8 @@ def run_server(
         tls_cert, tls_key: PEM files of the server.
         tls_client_ca: clients need a certificate that one of these signed.
         token_file: every call needs one of these tokens, one a line.
+        metrics_port: serves `/metrics`, 0 on a free port; None does not.
+        metrics_host: its address.
         settings: fields of the coordinator's `Config`.
 
     Raises:
@@ -42,4 +46,5 @@ def run_server(
         PerdureError: the port is taken; the database cannot be opened.
     """
     security = Security(tls_cert, tls_key, tls_client_ca, token_file)
-    serve(Options(db, host, port, insecure, port_file, security, Config(**settings)))
+    place = (db, host, port, insecure, port_file)
+    serve(Options(*place, security, metrics_port, metrics_host, Config(**settings)))

@@ -97,6 +97,9 @@ class SharedTransport(Transport):
     async def list_methods(self, namespace: str) -> Sequence[MethodInfo]:
         return await self._ask(lambda transport: transport.list_methods(namespace))
 
+    async def stats(self) -> dict[str, float]:
+        return await self._ask(lambda transport: transport.stats())
+
     async def health(self) -> dict[str, str]:
         """See `Transport`; `host` is the process that has the coordinator."""
         await self._ask(lambda transport: transport.list_workers("default"))  # it answers

@@ -34,6 +34,10 @@ Grace = Annotated[int, typer.Option(min=0, help="Time that bodies have after a c
 Retention = Annotated[
     str, typer.Option(help="Finished executions are deleted after this: 90s, 12h, 7d or never.")
 ]
+MetricsPort = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Serve /metrics there; 0 chooses a free one.")
+]
+MetricsHost = Annotated[str, typer.Option(help="Address of /metrics.")]
 Limit = Annotated[int, typer.Option(min=1, help="Bound of what waits for the disk.")]
 
 
@@ -47,6 +51,8 @@ def server(
     tls_key: Key = None,
     tls_client_ca: ClientAuthority = None,
     token_file: TokenFile = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     lease_ms: Lease = 10_000,
     resume_ms: Resume = 1_000,
     cancel_grace_ms: Grace = 10_000,
@@ -61,15 +67,19 @@ def server(
             raise
         tell(f"the server needs {error.name}: {INSTALL}")
         raise SystemExit(ExitCode.USAGE) from None
+    from perdure.cli.telemetry import set_up_telemetry
     from perdure.settings import load_settings
 
     with failures_shown("stopped"):
         retention_ms = parse_duration(retention, "--retention")
+        set_up_telemetry("perdure-server")
         run_server(
             load_settings(db=db).db,
             host,
             port,
             insecure=insecure,
+            metrics_port=metrics_port,
+            metrics_host=metrics_host,
             port_file=port_file,
             tls_cert=tls_cert,
             tls_key=tls_key,

@@ -54,6 +54,7 @@ def worker(
     if processes > 1:
         raise SystemExit(supervise([*own_command(), "--processes", "1"], processes))
     with failures_shown("stopped"):
+        from perdure.cli.telemetry import set_up_telemetry
         from perdure.settings import load_settings
 
         settings = load_settings(
@@ -64,7 +65,9 @@ def worker(
             tls_cert=tls_cert,
             tls_key=tls_key,
         )
-        _serve(load_services(target, service), settings, slots, max_cached)
+        services = load_services(target, service)
+        set_up_telemetry(services[0].name)
+        _serve(services, settings, slots, max_cached)
 
 
 def _serve(services: list[Service], settings: Settings, slots: int, max_cached: int) -> None:

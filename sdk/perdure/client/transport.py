@@ -92,6 +92,10 @@ class Transport(Protocol):
         """Methods that were ever registered."""
         ...
 
+    async def stats(self) -> dict[str, float]:
+        """The coordinator's counters by name."""
+        ...
+
     async def health(self) -> dict[str, str]:
         """How the coordinator is, as names and texts."""
         ...
