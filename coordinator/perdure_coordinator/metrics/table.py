@@ -28,6 +28,8 @@ COUNTERS: Final = (
     Metric("sessions_lost", "", "Worker sessions that ended while holding executions"),
     Metric("reconnects", "", "Worker sessions that continue an earlier one"),
     Metric("timers_fired", "", "Durable timers fired"),
+    Metric("events", "", "Events accepted"),
+    Metric("deleted", "", "Finished executions deleted"),
     Metric("overloads", "", "Starts refused because too much waited for the disk"),
     Metric("reloads", "", "Times the engine began anew after the store had been full"),
 )
