@@ -22,6 +22,7 @@ from typing import (
     ParamSpec,
     TypeVar,
     Unpack,
+    cast,
     overload,
 )
 
@@ -30,6 +31,7 @@ from perdure.client.client import Client, StartKeywords
 from perdure.client.handle import ExecutionHandle
 from perdure.client.schedule import ScheduleHandle, ScheduleKeywords
 from perdure.context.ambient import current_context
+from perdure.objects.proxy import RemoteMethod
 from perdure_runtime.core.errors import NotDeterministicError
 
 if TYPE_CHECKING:
@@ -211,6 +213,26 @@ class SyncSchedule(_Twin[ScheduleHandle]):
     delete = _blocking(ScheduleHandle.delete)
 
 
+class _SyncObject:
+    """A durable object whose methods wait for their results."""
+
+    def __init__(self, proxy: object) -> None:
+        self._proxy = proxy
+
+    def __repr__(self) -> str:
+        return repr(self._proxy)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._proxy, name)
+        if not isinstance(method, RemoteMethod):
+            return method
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return _wait(method(*args, **kwargs))
+
+        return call
+
+
 class SyncClient(_Twin[Client]):
     """`Client`, blocking."""
 
@@ -249,6 +271,10 @@ class SyncClient(_Twin[Client]):
         """See `Client.get`."""
         get: Any = self._original.get
         return SyncHandle(get(id, function))
+
+    def object(self, cls: type[T], id: str) -> T:
+        """See `Client.object`; its methods wait, whatever the class says of them."""
+        return cast("T", _SyncObject(self._original.object(cls, id)))
 
     list = _iterating(Client.list)
     read_state = _blocking(Client.read_state)

@@ -11,7 +11,7 @@ from perdure import sync
 from perdure.client.client import Client
 from perdure.client.handle import ExecutionHandle
 
-NOT_FOR_USERS = {"start_definition", "transport"}
+NOT_FOR_USERS = {"serializers", "start_definition", "transport"}
 
 
 def public(cls: type) -> set[str]:

@@ -86,7 +86,7 @@ class Describer:
                 spec.input_schema,
                 spec.output_schema,
             )
-            for (space, service, method), spec in sorted(self._workers.catalog.items())
+            for (space, service, method), spec in sorted(self._workers.catalog.methods.items())
             if space == namespace
         ]
 
@@ -109,7 +109,7 @@ class Describer:
         sessions = self._shard.sessions
         if sessions.offering(key.namespace, target.service, target.method):
             return ["a free slot"]
-        services = {s for n, s, _ in self._workers.catalog if n == key.namespace}
+        services = {s for n, s, _ in self._workers.catalog.methods if n == key.namespace}
         if sessions.serving(key.namespace, target.service):
             return [f"method {target.method} of service {target.service}"]
         known = ", ".join(sorted(services)) or "none"

@@ -22,7 +22,7 @@ def refuse_unknown_methods(shard: Shard, workers: Workers) -> None:
     """
     now_s, lease_s = time.monotonic(), shard.config.lease_ms / 1000
     for space, service, method in shard.dispatcher.methods():
-        if (space, service, method) in workers.catalog:
+        if (space, service, method) in workers.catalog.methods:
             continue
         changed_s = shard.sessions.changed_s.get((space, service))
         served = shard.sessions.serving(space, service)
@@ -49,7 +49,7 @@ def refuse_unserved(shard: Shard, workers: Workers) -> None:
 
 
 def _no_method(workers: Workers, space: str, service: str, method: str) -> Failure:
-    known = sorted(m for n, s, m in workers.catalog if (n, s) == (space, service))
+    known = sorted(m for n, s, m in workers.catalog.methods if (n, s) == (space, service))
     nearest = get_close_matches(method, known, 1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     message = f"service {service!r} has no method {method!r} (known: {', '.join(known)}){hint}"
@@ -57,7 +57,7 @@ def _no_method(workers: Workers, space: str, service: str, method: str) -> Failu
 
 
 def _no_service(workers: Workers, space: str, service: str, method: str) -> Failure:
-    known = sorted({s for n, s, _ in workers.catalog if n == space})
+    known = sorted({s for n, s, _ in workers.catalog.methods if n == space})
     nearest = get_close_matches(service, known, 1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     message = f"no worker offers service {service!r} (known: {', '.join(known)}){hint}"

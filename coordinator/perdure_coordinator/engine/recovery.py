@@ -23,7 +23,7 @@ async def recover(shard: Shard, workers: Workers) -> None:
     """Read what an earlier owner left. Executions that only wait stay on disk."""
     for known in await shard.store.catalog():
         spec = msgspec.msgpack.decode(known.spec, type=MethodSpec)
-        workers.remember(known.namespace, spec)
+        workers.catalog.remember(known.namespace, spec)
     place = 0
     while rows := await shard.store.scan_lanes(place, PAGE):
         for row in rows:

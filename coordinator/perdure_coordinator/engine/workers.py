@@ -12,18 +12,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any, Final
 
-import msgspec
-
+from perdure_coordinator.engine.catalog import Catalog
 from perdure_coordinator.engine.dispatcher import Granted
 from perdure_coordinator.engine.sessions import Session, SessionPort
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.unblocking import resume_blocked
 from perdure_runtime.core import requests
 from perdure_runtime.core.effects import Decision, Enqueue
-from perdure_runtime.core.entries import Recorded, Target
+from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import (
     DataLossError,
-    InvalidArgumentError,
     InvalidTransitionError,
     ProtocolError,
     SerializationError,
@@ -31,7 +29,6 @@ from perdure_runtime.core.errors import (
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey, make_epoch
 from perdure_runtime.core.lifecycle import Status
-from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.messages import (
     Activate,
     Adopt,
@@ -49,10 +46,9 @@ from perdure_runtime.core.messages import (
     Welcome,
     WorkerMessage,
 )
-from perdure_runtime.core.objects import OBJECT, class_of
 from perdure_runtime.core.version import negotiate
 from perdure_runtime.failpoints import failpoint
-from perdure_runtime.storage import CatalogRow, StoredEntry
+from perdure_runtime.storage import StoredEntry
 from perdure_runtime.wire.v1.entries import decode_entry
 from perdure_runtime.wire.v1.pages import StoredPage
 
@@ -77,10 +73,9 @@ class Workers:
         self._expired: dict[str, Session] = {}  # silent too long; their streams are still open
         self._adopting: Counter[ExecutionKey] = Counter()  # whether a worker keeps it is undecided
         self._releases: dict[ExecutionKey, tuple[int, int]] = {}  # journal length, how often
-        self.catalog: dict[tuple[str, str, str], MethodSpec] = {}
-        self._classes: dict[tuple[str, str], str] = {}  # service of each object class
+        self.catalog = Catalog()
         shard.release_slot = self._count_slot
-        shard.objects.spec_of = self._spec_of
+        shard.objects.spec_of = self.catalog.spec_of
 
     # --- sessions ------------------------------------------------------------------------------
 
@@ -92,7 +87,7 @@ class Workers:
             InvalidArgumentError: a bad name, or the same method twice.
         """
         protocol = negotiate(hello.protocol_min, hello.protocol_max)
-        self._check(hello)
+        self.catalog.check(hello)
         shard, now_s = self._shard, time.monotonic()
         session = Session(uuid.uuid4().hex, port, hello, now_s)
         earlier = shard.sessions.of_worker(hello.worker_id)
@@ -107,7 +102,7 @@ class Workers:
             shard.clock.now_ms(),
         )
         shard.pending.message(session.id, welcome)
-        self._remember_methods(hello)
+        shard.pending.batch.catalog += self.catalog.register(hello)
         for cached in hello.cached:
             self._adopting[cached.key] += 1
             self._spawn(self._adopt(session, cached))
@@ -171,50 +166,6 @@ class Workers:
         woken = self._expired.pop(session_id, None) is not None
         if not woken or not all(isinstance(message, Heartbeat) for message in messages):
             raise ProtocolError("this session is over; connect again")
-
-    def _check(self, hello: Hello) -> None:
-        check_name("namespace", hello.namespace)
-        check_name("worker id", hello.worker_id)
-        seen: set[tuple[str, str]] = set()
-        for spec in hello.methods:
-            check_name("service", spec.service)
-            check_name("method", spec.method)
-            if (spec.service, spec.method) in seen:
-                raise InvalidArgumentError(f"{spec.service}/{spec.method} is registered twice")
-            seen.add((spec.service, spec.method))
-            if spec.kind == OBJECT:
-                self._check_object(hello.namespace, spec)
-
-    def _check_object(self, namespace: str, spec: MethodSpec) -> None:
-        class_name = class_of(spec.method)
-        if not class_name:
-            raise InvalidArgumentError(
-                f"{spec.service}/{spec.method} is no object method: name it Class.method"
-            )
-        owner = self._classes.get((namespace, class_name), spec.service)
-        if owner != spec.service:
-            raise InvalidArgumentError(
-                f"object class {class_name!r} belongs to service {owner!r} of namespace "
-                f"{namespace!r}, and {spec.service!r} registers it too: rename one of the classes, "
-                "or give both the same service"
-            )
-
-    def remember(self, namespace: str, spec: MethodSpec) -> None:
-        """A method is registered, now or by an earlier owner's time."""
-        self.catalog[namespace, spec.service, spec.method] = spec
-        if spec.kind == OBJECT:
-            self._classes[namespace, class_of(spec.method)] = spec.service
-
-    def _spec_of(self, namespace: str, target: Target) -> MethodSpec | None:
-        return self.catalog.get((namespace, target.service, target.method))
-
-    def _remember_methods(self, hello: Hello) -> None:
-        for spec in hello.methods:
-            key = (hello.namespace, spec.service, spec.method)
-            if self.catalog.get(key) != spec:
-                self.remember(hello.namespace, spec)
-                row = CatalogRow(*key, msgspec.msgpack.encode(spec))
-                self._shard.pending.batch.catalog.append(row)
 
     def _hand_over(self, old: Session, kept: set[ExecutionKey]) -> None:
         """The worker is back on a new stream: what it no longer holds is lost now.

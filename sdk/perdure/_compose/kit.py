@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from perdure_runtime.core.objects import object_of
-
 from perdure._compose.coordinator import EmbeddedCoordinator
 from perdure._compose.embedded import EmbeddedLink, EmbeddedTransport
 from perdure_coordinator.config import Config
@@ -25,6 +23,7 @@ from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import CoordinatorUnavailableError, JournalMismatchError
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import Status, is_end
+from perdure_runtime.core.objects import object_of
 from perdure_runtime.core.rows import ExecutionRow
 from perdure_runtime.memory import MemoryDisk, MemoryStore
 from perdure_runtime.storage import StoreError, WriteBatch
