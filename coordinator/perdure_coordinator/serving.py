@@ -84,36 +84,33 @@ async def _serve(options: Options) -> None:
     server = Server(engine, options.config.lease_ms / 3000, security=options.security)
     try:
         port = server.bind(options.host, options.port, insecure=options.insecure)
-        with _metrics(engine, options):
+        with _metrics(engine, options) as metrics_port:
             await server.start()
             if isinstance(store, SqliteStore):
                 scheme = "https" if options.security.encrypted else "http"
                 store.say_where(f"{scheme}://{options.host}:{port}")
-            _ready(options, port)
+            _ready(options, port, metrics_port)
             await stop.wait()
     finally:
         await server.stop(STOP_GRACE_S)
 
 
 @contextmanager
-def _metrics(engine: Engine, options: Options) -> Iterator[None]:
-    """The engine's counters are told for the duration of the block."""
+def _metrics(engine: Engine, options: Options) -> Iterator[int | None]:
+    """The engine's counters are told for the duration of the block; gives the port, if any."""
     served = None
     if options.metrics_port is not None:
         served = MetricsServer(engine, options.metrics_host, options.metrics_port)
-        sys.stdout.write(
-            f"perdure: metrics at http://{options.metrics_host}:{served.port}/metrics\n"
-        )
     attach(engine)
     try:
-        yield
+        yield None if served is None else served.port
     finally:
         detach(engine)
         if served is not None:
             served.close()
 
 
-def _ready(options: Options, port: int) -> None:
+def _ready(options: Options, port: int, metrics_port: int | None) -> None:
     if options.port_file is not None:
         part = options.port_file.with_name(options.port_file.name + ".part")
         part.write_text(f"{port}\n", encoding="ascii")
@@ -123,4 +120,7 @@ def _ready(options: Options, port: int) -> None:
         f"perdure: listening on {options.host}:{port}, database {options.database}, "
         f"pid {os.getpid()}, at most {limit_bytes:,} bytes wait for the disk\n"
     )
+    if metrics_port is not None:  # after the line that everybody waits for
+        host = options.metrics_host
+        sys.stdout.write(f"perdure: metrics at http://{host}:{metrics_port}/metrics\n")
     sys.stdout.flush()

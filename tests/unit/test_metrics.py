@@ -17,11 +17,13 @@ from perdure_coordinator.metrics import MetricsServer, attach, detach
 from perdure_coordinator.metrics.table import COUNTERS, GAUGES, HISTOGRAMS
 from perdure_coordinator.security import check_address
 from perdure_runtime.core.client import ControlOperation
-from perdure_runtime.core.entries import Target
+from perdure_runtime.core.entries import StartOptions, Target
 from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
 from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.messages import Release
 from perdure_runtime.memory import MemoryDisk, MemoryStore
-from tests.unit.engine_world import control, request, running
+from tests.unit.engine_world import FLOW, control, request, running
+from tests.unit.scripted_worker import ScriptedWorker
 
 
 def test_a_histogram_counts_by_bucket() -> None:
@@ -156,3 +158,30 @@ async def test_several_engines_are_told_as_one_sum(reader: InMemoryMetricReader)
         assert points(reader)["perdure.requests"][0].value == 2
         detach(other)
         detach(other)
+
+
+async def test_activations_waits_and_reconnects_are_counted() -> None:
+    async with running(MemoryStore(MemoryDisk()), resume_ms=60_000) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        await engine.start(request("a"))
+        activation = await worker.activation()
+        stats = engine.stats
+        assert (stats.activations, stats.replays, stats.sessions_opened) == (1, 0, 1)
+        assert sum(stats.schedule_to_start_seconds.counts) == 1
+        assert (engine.gauges()["slots"], engine.gauges()["slots_used"]) == (10, 1)
+        worker.say(Release(activation.epoch))
+        await worker.activation()
+        assert (stats.activations, stats.replays, stats.replayed_entries) == (2, 1, 2)
+        assert sum(stats.schedule_to_start_seconds.counts) == 1, "a replay starts nothing"
+        ScriptedWorker(engine).hello(FLOW)
+        assert (stats.sessions_opened, stats.reconnects) == (2, 1)
+
+
+async def test_a_timer_says_how_late_it_is() -> None:
+    async with running(MemoryStore(MemoryDisk())) as engine:
+        options = StartOptions(execution_timeout_ms=1)
+        await engine.start(request("a", options=options))
+        await engine.wait("default", "a")
+        lateness = engine.stats.timer_lateness_seconds
+        assert sum(lateness.counts) == engine.stats.timers_fired == 1
+        assert lateness.total >= 0

@@ -18,7 +18,8 @@ def health(endpoint: Endpoint = None, token: Token = None, output: Output = Form
     async def work(client: Client) -> None:
         answer = await client.health()
         if output is Format.JSON:
-            print_json({**answer, "stats": await client.transport.stats()})
+            stats = await client.transport.stats()
+            print_json({**answer, "stats": dict(sorted(stats.items()))})
         else:
             print_fields(dict(answer))
 
