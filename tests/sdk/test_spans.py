@@ -249,7 +249,9 @@ async def test_a_cancelled_execution_has_spans(backend: Backend, told: Told) -> 
     attempt = told.one("attempt traced/waits")
     assert attempt.attributes is not None
     assert attempt.attributes["perdure.status"] == "cancelled"
-    assert "cancel requested" in [event.name for event in attempt.events]
+    (asked,) = [each for each in attempt.events if each.name == "cancel requested"]
+    (entry,) = [each async for each in handle.history() if each.kind == "cancel_requested"]
+    assert asked.timestamp == round(entry.time.timestamp() * 1000) * 1_000_000
 
 
 async def test_one_cancelled_before_its_first_attempt_has_the_start_alone(

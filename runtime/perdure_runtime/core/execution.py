@@ -96,6 +96,7 @@ class Execution(Struct):
     settled: dict[bytes, PromiseSettled | None] = {}  # the entry: since the attempt started
     cancel: CancelRequested | None = None
     cancel_index: int = -1
+    cancel_ms: int = 0  # when it was requested
     timed_out_index: int = -1  # of the open attempt
     wake_index: int = -1  # last entry that gives a body something to do
     # The lease; gone after a restart.
@@ -319,6 +320,7 @@ def _cancel_requested(execution: Execution, recorded: Recorded) -> None:
     assert isinstance(recorded.entry, CancelRequested)
     execution.cancel = recorded.entry
     execution.cancel_index = recorded.index
+    execution.cancel_ms = recorded.time_ms
     execution.wake_index = recorded.index
 
 

@@ -161,7 +161,7 @@ def _attempt(
     cancel = execution.cancel
     if cancel is not None:
         reason = {"perdure.reason": cancel.reason}
-        events.append(SpanEvent("cancel requested", _ns(execution.time_ms), reason))
+        events.append(SpanEvent("cancel requested", _ns(execution.cancel_ms), reason))
     if failure is not None:
         events.append(failure_event(failure, _ns(item.time_ms)))
     yield Span(
