@@ -40,21 +40,18 @@ class OrderProcessor(DurableObject):
 
     async def process(self, ctx: DurableContext) -> dict[str, Any]:
         """Check the stock, take the money, send the parcel."""
-        self.status = "processing"
         order = {"order_id": self.id, "items": self.items}
         stock = await ctx.call("inventory_service", "check_availability", order)
         if not stock["available"]:
-            self.status = "out of stock"
-            return {"success": False, "missing": stock["missing"]}
+            return self.stopped("out of stock", missing=stock["missing"])
         payment = {"order_id": self.id, "amount": self.total()}
         paid = await ctx.call("payment_service", "charge", payment)
         if not paid["success"]:
-            self.status = "payment refused"
-            return {"success": False}
-        self.steps.append("paid")
+            return self.stopped("payment refused")
         parcel = await ctx.call("fulfillment_service", "schedule", order)
+        # After the last await: what is changed before stays if the method raises.
         self.status = "fulfilled"
-        self.steps.append("sent")
+        self.steps += ["paid", "sent"]
         return {"success": True, "parcel": parcel["id"], "payment": paid["id"]}
 
     @durable.shared
@@ -62,8 +59,13 @@ class OrderProcessor(DurableObject):
         """How far it is; readers neither wait nor hold anybody up."""
         return {"status": self.status, "total": self.total(), "steps": self.steps}
 
+    def stopped(self, status: str, **why: Any) -> dict[str, Any]:
+        """It goes no further."""
+        self.status = status
+        return {"success": False, **why}
+
     def total(self) -> float:
-        """What it costs: a plain method, for the object's own use."""
+        """What it costs. Plain methods are for the object's own use."""
         return sum(float(item["price"]) * int(item.get("quantity", 1)) for item in self.items)
 
 

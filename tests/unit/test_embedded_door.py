@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,12 @@ from perdure.errors import PerdureError
 
 
 @pytest.fixture(autouse=True)
-def runtime_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "run"
-    place.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
-    return place
+def runtime_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    # Not in `tmp_path`: its name may be too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="perdure-", dir="/tmp") as name:
+        place = Path(name)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", name)
+        yield place
 
 
 async def serve(path: str) -> None:
