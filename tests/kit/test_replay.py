@@ -122,11 +122,11 @@ async def test_bad_files_are_told_of_with_their_line(tmp_path: Path) -> None:
 async def test_a_function_that_nobody_defines_is_told_of(tmp_path: Path) -> None:
     file = tmp_path / "journal.json"
     async with MemoryRuntime().opened() as runtime:
-        runtime.stub("elsewhere", work=1)
-        handle = await runtime.client.start("elsewhere", "work", id="other")
+        runtime.stub("nobodys", unheard_of=1)
+        handle = await runtime.client.start("nobodys", "unheard_of", id="other")
         await handle.result()
         (await RecordedJournal.fetch(runtime.client, "other")).write(file)
-    with pytest.raises(NotFoundError, match="elsewhere/work"):
+    with pytest.raises(NotFoundError, match="nobodys/unheard_of"):
         replay(file)
 
 
