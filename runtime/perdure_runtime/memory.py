@@ -114,11 +114,12 @@ class MemoryStore:
         if key not in disk.rows:
             return None
         journal = disk.journals.get(key, [])
-        end = None if limit is None else from_index + limit
+        start = max(from_index - journal[0].index, 0) if journal else 0
+        end = None if limit is None else start + limit
         return StoredExecution(
             row=_copy(disk.rows[key]),
-            entries=cut_page(journal[from_index:end], limit_bytes),
-            length=len(journal),
+            entries=cut_page(journal[start:end], limit_bytes),
+            length=_length(journal),
             chain=journal[-1].chain if journal else CHAIN_START,
         )
 
@@ -243,6 +244,16 @@ class MemoryStore:
             if ExecutionKey(name.namespace, id) in gone:
                 del disk.waits[name, id]
 
+    async def trim(self, key: ExecutionKey, before: int, limit: int) -> int:
+        """Remove the first entries of a journal, none of the current run."""
+        disk = self._disk()
+        if key not in disk.rows:
+            return 0
+        journal, end = disk.journals.get(key, []), min(before, disk.rows[key].run_index)
+        gone = sum(1 for entry in journal[:-1][:limit] if entry.index < end)
+        del journal[:gone]
+        return gone
+
     async def checkpoint(self) -> None:
         """There is no log."""
 
@@ -263,7 +274,7 @@ def _check(disk: MemoryDisk, batch: WriteBatch) -> None:
     for entry in batch.entries:
         if entry.key not in known:
             raise BadRow(f"entry {entry.index} of {entry.key}: there is no such execution")
-        length = lengths.get(entry.key, len(disk.journals.get(entry.key, [])))
+        length = lengths.get(entry.key, _length(disk.journals.get(entry.key, [])))
         if entry.index != length:
             raise BadRow(f"entry {entry.index} of {entry.key}: the journal's next is {length}")
         lengths[entry.key] = length + 1
@@ -276,6 +287,11 @@ def _check(disk: MemoryDisk, batch: WriteBatch) -> None:
         outbox_ids.add(message.id)
     check_sequences(batch.events, disk.next_event)
     _check_storable(batch)
+
+
+def _length(journal: Sequence[StoredEntry]) -> int:
+    """With the entries that were trimmed."""
+    return journal[-1].index + 1 if journal else 0
 
 
 def _check_storable(batch: WriteBatch) -> None:

@@ -357,6 +357,11 @@ class Store(Protocol):
         """Remove executions with journals, timers and waits; messages to them stay."""
         ...
 
+    async def trim(self, key: ExecutionKey, before: int, limit: int) -> int:
+        """Remove at most `limit` entries of a journal with an index below `before`, the first ones
+        first and none of the current run; returns how many. The journal's length stays."""
+        ...
+
     async def checkpoint(self) -> None:
         """Bound the size of logs, off the commit path; a no-op where there are none."""
         ...

@@ -72,6 +72,7 @@ rows = st.builds(
     held=st.binary(max_size=3),
     lane_order=st.integers(0, 4),
     held_objects=st.lists(rarely_bad_texts, max_size=2).map(tuple),
+    run_index=st.integers(0, 4),
 )
 object_keys = st.builds(ObjectKey, texts, texts, texts)
 objects = st.builds(
@@ -226,7 +227,8 @@ class StoresAgree(RuleBasedStateMachine):
         waits_cleared: list[WaitRow],
         schedules: dict[tuple[str, str], bytes | None],
     ) -> None:
-        lengths = {key: len(journal) for key, journal in self.disk.journals.items()}
+        journals = self.disk.journals.items()
+        lengths = {key: journal[-1].index + 1 for key, journal in journals}
         known = self.disk.rows.keys() | {row.key for row in rows}
         made = []
         for key, offset, data, chain in entries:
@@ -349,6 +351,10 @@ class StoresAgree(RuleBasedStateMachine):
     def delete(self, gone: list[ExecutionKey]) -> None:
         self.both("delete", lambda store: store.delete(gone))
 
+    @rule(key=keys, before=st.integers(0, 6), limit=st.integers(1, 3))
+    def trim(self, key: ExecutionKey, before: int, limit: int) -> None:
+        self.both("trim", lambda store: store.trim(key, before, limit))
+
     @rule()
     def checkpoint(self) -> None:
         self.both("checkpoint", lambda store: store.checkpoint())
@@ -375,6 +381,7 @@ OPERATIONS = frozenset(
         "load_objects",
         "expire_requests",
         "delete",
+        "trim",
         "checkpoint",
     }
     | {"events", "waiting", "deliverable", "expire_events"}

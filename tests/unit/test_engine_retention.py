@@ -17,7 +17,7 @@ from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import Append, Entries, Finish
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.memory import MemoryDisk, MemoryStore
-from perdure_runtime.storage import WriteBatch
+from perdure_runtime.storage import Store, WriteBatch
 from perdure_runtime.testing.store_samples import entries_of, key_of, row_of
 from tests.unit.engine_world import FLOW, Reopened, request, running, step
 from tests.unit.scripted_worker import ScriptedWorker
@@ -130,3 +130,38 @@ async def test_the_file_reaches_a_plateau(tmp_path: Path) -> None:
         sizes.append(path.stat().st_size)
     await store.close()
     assert sizes[2] == sizes[-1] or max(sizes[2:]) <= 1.05 * sizes[2], sizes
+
+
+async def test_of_an_execution_that_continues_as_new_two_runs_are_kept(
+    database: Reopened,
+) -> None:
+    lasting = {"retention_ms": 3_600_000, "sweep_ms": 5}
+    store = await database.store()
+    async with running(store, **lasting) as engine:
+        worker = ScriptedWorker(engine).hello(FLOW)
+        await engine.start(request("forever"))
+        begins = []
+        for _ in range(4):
+            activation = await worker.activation()
+            begins.append(activation.entries[0].index)
+            started = activation.entries[-1].index
+            worker.say(Append(activation.epoch, 0, started, (step("0:1"),)))
+            await worker.hear(Entries)
+            done = Finish(activation.epoch, 1, started + 1, continue_input=Payload(b"2"))
+            worker.say(done)
+        activation = await worker.activation()
+        begins.append(activation.entries[0].index)
+        async with asyncio.timeout(20):
+            while (await first_index(store, "forever")) < begins[-2]:
+                await asyncio.sleep(0.005)
+        assert await first_index(store, "forever") == begins[-2]
+        worker.say(Finish(activation.epoch, 0, activation.entries[-1].index, Payload(b"1")))
+        await engine.wait("default", "forever")
+    async with running(await database.store()) as engine:  # what is left can be loaded
+        assert (await engine.wait("default", "forever")).result == Payload(b"1")
+
+
+async def first_index(store: Store, id: str) -> int:
+    stored = await store.load(ExecutionKey("default", id))
+    assert stored is not None
+    return stored.entries[0].index

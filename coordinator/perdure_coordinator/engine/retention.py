@@ -1,8 +1,8 @@
 """Retention: executions that ended long ago are deleted, in slices, off the commit path.
 
 What goes: row, journal and timers of finished executions, methods of objects included; never the
-states of objects, nor what has not ended. A slice is one short store transaction; commits run
-between two. Databases reuse the space: the file grows to what the retention holds and stays there.
+states of objects, nor what has not ended - of an execution that continues as new, the runs before
+the last two. A slice is one short store transaction; commits run between two. Databases reuse the space: the file grows to what the retention holds and stays there.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from perdure_runtime.storage import StoreError
 
 _LOG = logging.getLogger("perdure.coordinator")
 PAUSE_S: Final = 0.01  # between two slices: others get the store
+TRIM_SLICE: Final = 1_000  # entries of former runs in one transaction
 
 
 class Retention:
@@ -46,7 +47,7 @@ class Retention:
     async def _run(self) -> None:
         while True:
             try:
-                swept = await self.sweep()
+                swept = await self.sweep() + await self.trim()
             except StoreError as error:
                 swept = 0
                 _LOG.warning("retention could not delete, it is tried again: %s", error)
@@ -72,6 +73,22 @@ class Retention:
             await erase(shard, taken)
             shard.stats.deleted += len(taken)
         return len(taken)
+
+    async def trim(self) -> int:
+        """Remove one slice of a journal's former runs; returns of how many entries.
+
+        What was to be trimmed is known in memory alone: after a crash the next end of a run says it
+        again.
+        """
+        shard = self._shard
+        if not shard.runs_over:
+            return 0
+        key, before = shard.runs_over.popitem()
+        await shard.committer.flushed()  # the new run is on disk before the old one leaves it
+        trimmed = await shard.store.trim(key, before, TRIM_SLICE)
+        if trimmed == TRIM_SLICE:
+            shard.runs_over.setdefault(key, before)
+        return trimmed
 
     async def _still_old(self, held: list[ExecutionKey], until_ms: int) -> list[ExecutionKey]:
         """Those that nobody changed between the query and the moment from which they are held."""

@@ -83,6 +83,7 @@ class Shard:
         self.on_schedule: Callable[[Timer], None] = lambda timer: None
         self._asked: set[asyncio.Future[Any]] = set()
         self.finished: deque[ExecutionKey] = deque()  # with an outcome and in memory; oldest first
+        self.runs_over: dict[ExecutionKey, int] = {}  # journals to trim, and before which index
         self._forget_above = config.max_resident
         self.loader = Loader(self)
         self.objects = Objects(self)
@@ -115,6 +116,7 @@ class Shard:
             fx.LookForEvents: self.mailboxes.look_for,
             fx.StoreEvent: self.mailboxes.store_event,
             fx.SaveObject: self._save_object,
+            fx.EndRuns: self._end_runs,
             fx.Ended: self._ended,
         }
 
@@ -266,6 +268,9 @@ class Shard:
 
     def _enqueue(self, execution: Execution, effect: fx.Enqueue, _: object) -> None:
         self.objects.enqueue(execution)
+
+    def _end_runs(self, execution: Execution, effect: fx.EndRuns, _: object) -> None:
+        self.runs_over[execution.key] = effect.before
 
     def _save_object(self, execution: Execution, effect: fx.SaveObject, _: object) -> None:
         self.objects.save(execution, effect.state)

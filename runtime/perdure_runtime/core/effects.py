@@ -113,6 +113,12 @@ class StoreEvent(Struct, frozen=True):
     dedupe_id: str
 
 
+class EndRuns(Struct, frozen=True):
+    """Entries with an index below `before` belong to runs that nobody needs any more."""
+
+    before: int
+
+
 class Ended(Struct, frozen=True):
     """The execution has its outcome; wake those who wait for it."""
 
@@ -132,6 +138,7 @@ Effect = (
     | Subscribe
     | LookForEvents
     | StoreEvent
+    | EndRuns
     | Ended
 )
 

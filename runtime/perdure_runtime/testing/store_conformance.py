@@ -550,6 +550,26 @@ class ListsAndDeletion:
             assert loaded.entries == entries_of(gone, 1)
 
 
+    async def test_trimming_removes_the_first_entries_of_former_runs(
+        self, opening: Opening
+    ) -> None:
+        async with owning(opening) as owner:
+            row = row_of(key_of("runs"), run_index=6)
+            entries = entries_of(row.key, 8)
+            await owner.commit(WriteBatch(0, rows=rows_of(row), entries=entries))
+            trim = owner.store.trim
+            assert [await trim(row.key, 4, 3), await trim(row.key, 4, 3)] == [3, 1]
+            loaded = await owner.store.load(row.key)
+            assert loaded is not None
+            assert (loaded.entries, loaded.length) == (entries[4:], 8)
+            loaded = await owner.store.load(row.key, 6, 1)
+            assert loaded is not None
+            assert loaded.entries == entries[6:7]
+            assert [await trim(row.key, 9, 9), await trim(row.key, 9, 9)] == [2, 0]
+            assert await trim(key_of("nobody"), 9, 9) == 0
+            await owner.commit(WriteBatch(0, entries=entries_of(row.key, 9)[8:]))
+
+
 class StoreConformance(
     RowsAndJournals,
     Batches,

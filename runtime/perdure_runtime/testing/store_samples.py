@@ -20,6 +20,7 @@ def row_of(
     service: str = "orders",
     method: str = "place",
     parent: ParentLink | None = None,
+    run_index: int = 0,
 ) -> ExecutionRow:
     """A row for tests."""
     return ExecutionRow(
@@ -29,6 +30,7 @@ def row_of(
         status=status,
         created_ms=created_ms,
         parent=parent,
+        run_index=run_index,
     )
 
 

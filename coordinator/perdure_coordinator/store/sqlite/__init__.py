@@ -25,6 +25,7 @@ from perdure_coordinator.store.sqlite.commit import (
     delete_executions,
     forget_requests,
     take_ownership,
+    trim_journal,
     write_batch,
 )
 from perdure_coordinator.store.sqlite.connection import Link
@@ -212,6 +213,10 @@ class SqliteStore:
     async def delete(self, keys: Sequence[ExecutionKey]) -> None:
         """Remove executions with their journals and timers."""
         await self._write(partial(delete_executions, keys=keys, places=self._places))
+
+    async def trim(self, key: ExecutionKey, before: int, limit: int) -> int:
+        """Remove the first entries of a journal, none of the current run."""
+        return await self._write(partial(trim_journal, key=key, before=before, limit=limit))
 
     async def checkpoint(self) -> None:
         """Copy the log into the database file; commits wait only when the log is very long."""

@@ -280,6 +280,25 @@ def delete_executions(
             connection.execute("DELETE FROM waits WHERE namespace = ? AND execution_id = ?", key)
 
 
+def trim_journal(
+    connection: sqlite3.Connection, key: ExecutionKey, before: int, limit: int
+) -> int:
+    """Remove the first entries of a journal, none of the current run; returns how many."""
+    with writing(connection):
+        found = connection.execute(
+            "SELECT number, run_index, min(position), max(position) FROM executions"
+            " JOIN journal ON execution = number WHERE namespace = ? AND id = ?",
+            key,
+        ).fetchone()
+        if found[0] is None:
+            return 0
+        number, run_index, first, last = found
+        end = min(before, run_index, last, first + limit)
+        return connection.execute(
+            "DELETE FROM journal WHERE execution = ? AND position < ?", (number, end)
+        ).rowcount
+
+
 def forget_requests(connection: sqlite3.Connection, now_ms: int) -> int:
     """Remove expired requests; returns how many."""
     with writing(connection):

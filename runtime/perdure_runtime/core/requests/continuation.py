@@ -2,14 +2,14 @@
 
 One journal holds all runs, one behind the other; everything of a run starts at its
 `ExecutionCreated`. State, cursors of events and the execution's timeout go on; the lookup, attempts
-and open calls do not.
+and open calls do not. The journal keeps the run that ends beside the new one; those before it go.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from perdure_runtime.core.effects import ClearTimers, Decision
+from perdure_runtime.core.effects import ClearTimers, Decision, EndRuns
 from perdure_runtime.core.entries import ExecutionContinued, ExecutionCreated
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import root_key_base
@@ -73,4 +73,6 @@ def continue_as_new(
         error="",
         progress=msgspec.json.encode(request.progress) if request.progress else b"",
     )
+    if execution.row.run_index:
+        decision.effects.append(EndRuns(execution.row.run_index))
     cancel_calls(execution, decision, f"run {run - 1} of the caller continued as new")
