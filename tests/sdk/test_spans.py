@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
 import perdure
-from perdure import DurableContext, durable
+from perdure import DurableContext, ctx, durable
 from perdure_runtime.core.entries import ExecutionCreated
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.trace import attempt_span_id, command_span_id, start_span_id
@@ -81,6 +81,38 @@ async def waits(ctx: DurableContext) -> None:
     await ctx.sleep(3600)
 
 
+@durable.function
+async def approval(ctx: DurableContext) -> list[object]:
+    event = await ctx.wait_for_event("approval")
+    promise = ctx.promise("receipt")
+    await ctx.state.set("token", promise.token)
+    return [event, await promise]
+
+
+@durable.function
+async def approves(ctx: DurableContext) -> None:
+    await ctx.send_event("approval", "by a flow")
+
+
+@durable.function
+async def goes_round(ctx: DurableContext, left: int) -> int:
+    await ctx.run(charge, left)
+    if left:
+        ctx.continue_as_new(left - 1)
+    return left
+
+
+@durable.object
+class Account(perdure.DurableObject):
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.total = 0
+
+    async def add(self, amount: int) -> int:
+        self.total += await ctx.run(charge, amount)
+        return self.total
+
+
 @durable.step
 async def handler(amount: int) -> int:
     return await charge(amount)
@@ -88,6 +120,9 @@ async def handler(amount: int) -> int:
 
 for function in (pay, order, stumbles, tries_again, gives_up, sends, waits, handler):
     SERVICE.add_function(function)
+for function in (approval, approves, goes_round):
+    SERVICE.add_function(function)
+SERVICE.add_object(Account)
 
 
 @pytest.fixture
@@ -252,6 +287,86 @@ async def test_a_cancelled_execution_has_spans(backend: Backend, told: Told) -> 
     (asked,) = [each for each in attempt.events if each.name == "cancel requested"]
     (entry,) = [each async for each in handle.history() if each.kind == "cancel_requested"]
     assert asked.timestamp == round(entry.time.timestamp() * 1000) * 1_000_000
+
+
+async def test_who_sent_an_event_or_a_value_or_the_cancel_is_linked(
+    backend: Backend, told: Told
+) -> None:
+    handle = await backend.client.start(approval, id="a")
+    tracer = opentelemetry.trace.get_tracer("user")
+    with tracer.start_as_current_span("a person approves") as person:
+        await backend.client.send_event("approval", "yes")
+    await backend.until("a", "promise_created")
+    token = (await backend.client.read_state("a"))["token"]
+    with tracer.start_as_current_span("a webhook") as webhook:
+        await backend.client.complete_promise(token, 7)
+    assert await handle.result() == ["yes", 7]
+    await until_told(told, "attempt traced/approval")
+    senders = [span.get_span_context().span_id for span in (person, webhook)]
+    assert senders == linked(told, "attempt traced/approval")
+    waiting = await backend.client.start(waits, id="w")
+    await backend.until("w", "timer_started")
+    with tracer.start_as_current_span("an operator") as operator:
+        await waiting.cancel("enough")
+    await until_told(told, "attempt traced/waits")
+    assert [operator.get_span_context().span_id] == linked(told, "attempt traced/waits")
+
+
+async def test_an_event_of_a_flow_links_to_the_attempt_that_sent_it(
+    backend: Backend, told: Told
+) -> None:
+    handle = await backend.client.start(approval, id="b")
+    await backend.client.start(approves, id="sender")
+    await backend.until("b", "promise_created")
+    await handle.cancel()
+    await until_told(told, "attempt traced/approval", "attempt traced/approves")
+    sender = int(attempt_span_id(key(backend, "sender"), 1, 1), 16)
+    assert [sender] == linked(told, "attempt traced/approval")
+
+
+async def test_a_method_of_an_object_has_spans_and_so_do_its_steps(
+    backend: Backend, told: Told
+) -> None:
+    assert await backend.client.object(Account, "a-1").add(2) == 4
+    await until_told(told, "object Account.add")
+    method = told.one("object Account.add")
+    assert method.attributes is not None
+    assert method.attributes["perdure.object.id"] == "a-1"
+    (step,) = told.spans("step ")
+    assert parent_id(step) == span_id(method)
+
+
+async def test_each_run_has_an_attempt_in_the_trace_of_the_first(
+    backend: Backend, told: Told
+) -> None:
+    handle = await backend.client.start(goes_round, 2, id="round")
+    assert await handle.result() == 0
+    async with asyncio.timeout(20):
+        while len(told.spans("attempt traced/goes_round")) < 3:
+            await asyncio.sleep(0)
+    attempts = told.spans("attempt traced/goes_round")
+    assert [1, 2, 3] == sorted(int(str((a.attributes or {})["perdure.run"])) for a in attempts)
+    assert len({trace_id(span) for span in (*attempts, *told.spans("step "))}) == 1
+    assert len({span_id(span) for span in attempts}) == 3
+    assert [1] == [told.spans().count(span) for span in told.spans("start traced/goes_round")]
+
+
+async def test_a_fork_tells_of_what_it_does_itself(backend: Backend, told: Told) -> None:
+    handle = await backend.client.start(pay, 3, id="source")
+    assert await handle.result() == 6
+    await until_told(told, "attempt traced/pay")
+    steps = len(told.spans("step "))
+    fork = await backend.client.fork("source", at="0:1")
+    assert await fork.result() == 6
+    async with asyncio.timeout(20):
+        while len(told.spans("attempt traced/pay")) < 2:
+            await asyncio.sleep(0)
+    assert len(told.spans("step ")) == steps + 1
+    assert len(told.ids()) == len(set(told.ids()))
+
+
+def linked(told: Told, name: str) -> list[int]:
+    return [link.context.span_id for link in told.one(name).links]
 
 
 async def test_one_cancelled_before_its_first_attempt_has_the_start_alone(

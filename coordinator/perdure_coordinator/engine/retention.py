@@ -1,8 +1,9 @@
 """Retention: executions that ended long ago are deleted, in slices, off the commit path.
 
 What goes: row, journal and timers of finished executions, methods of objects included; never the
-states of objects, nor what has not ended - of an execution that continues as new, the runs before
-the last two. A slice is one short store transaction; commits run between two. Databases reuse the space: the file grows to what the retention holds and stays there.
+states of objects, nor what has not ended - of an execution that continues as new, the runs
+before the last two. A slice is one short store transaction; commits run between two. Databases
+reuse the space: the file grows to what the retention holds and stays there.
 """
 
 from __future__ import annotations

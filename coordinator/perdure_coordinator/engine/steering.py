@@ -115,7 +115,9 @@ class Steering:
                 grace_ms = request.grace_ms
                 if grace_ms is None:
                     grace_ms = self._shard.config.cancel_grace_ms
-                decision = requests.cancel(execution, request.reason, now_ms, grace_ms)
+                decision = requests.cancel(
+                    execution, request.reason, now_ms, grace_ms, trace=request.trace
+                )
             case ControlOperation.RETRY:
                 decision = requests.retry(execution, request.input, now_ms)
             case ControlOperation.PAUSE:

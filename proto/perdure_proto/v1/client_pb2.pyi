@@ -268,7 +268,14 @@ class HistoryPage(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[_journal_pb2.Entry, _Mapping]]] = ...) -> None: ...
 
 class ControlRequest(_message.Message):
-    __slots__ = ("namespace", "request_id", "operation", "ids", "reason", "input", "grace_ms", "filter", "at", "new_id")
+    __slots__ = ("namespace", "request_id", "operation", "ids", "reason", "input", "grace_ms", "filter", "at", "new_id", "trace")
+    class TraceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
@@ -279,6 +286,7 @@ class ControlRequest(_message.Message):
     FILTER_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     NEW_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     request_id: str
     operation: ControlOperation
@@ -289,7 +297,8 @@ class ControlRequest(_message.Message):
     filter: ListRequest
     at: str
     new_id: str
-    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., operation: _Optional[_Union[ControlOperation, str]] = ..., ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., grace_ms: _Optional[int] = ..., filter: _Optional[_Union[ListRequest, _Mapping]] = ..., at: _Optional[str] = ..., new_id: _Optional[str] = ...) -> None: ...
+    trace: _containers.ScalarMap[str, str]
+    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., operation: _Optional[_Union[ControlOperation, str]] = ..., ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., grace_ms: _Optional[int] = ..., filter: _Optional[_Union[ListRequest, _Mapping]] = ..., at: _Optional[str] = ..., new_id: _Optional[str] = ..., trace: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ControlReply(_message.Message):
     __slots__ = ("results", "next_cursor")

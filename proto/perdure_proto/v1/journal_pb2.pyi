@@ -499,12 +499,21 @@ class AttemptTimedOut(_message.Message):
     def __init__(self, attempt: _Optional[int] = ...) -> None: ...
 
 class CancelRequested(_message.Message):
-    __slots__ = ("reason", "timed_out")
+    __slots__ = ("reason", "timed_out", "trace")
+    class TraceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     REASON_FIELD_NUMBER: _ClassVar[int]
     TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     reason: str
     timed_out: bool
-    def __init__(self, reason: _Optional[str] = ..., timed_out: bool = ...) -> None: ...
+    trace: _containers.ScalarMap[str, str]
+    def __init__(self, reason: _Optional[str] = ..., timed_out: bool = ..., trace: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Paused(_message.Message):
     __slots__ = ("reason",)

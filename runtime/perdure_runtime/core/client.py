@@ -118,7 +118,8 @@ class ControlOperation(StrEnum):
 class ControlRequest(Struct, frozen=True):
     """One operation on executions: those in `ids`, or a page of those that `filter` selects.
 
-    `at` and `new_id` are for `fork`: the command path, and the id of the new execution.
+    `at` and `new_id` are for `fork`: the command path, and the id of the new execution. `trace`
+    names the span of the caller, for `cancel`.
     """
 
     namespace: str
@@ -131,6 +132,7 @@ class ControlRequest(Struct, frozen=True):
     filter: ListRequest | None = None
     at: str = ""
     new_id: str = ""
+    trace: dict[str, str] = {}
 
 
 class ControlResult(Struct, frozen=True):

@@ -57,7 +57,7 @@ from perdure_runtime.core.events import (
 from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
 from perdure_runtime.core.payload import Failure, FailureCode
 from perdure_runtime.core.rows import ExecutionRow
-from perdure_runtime.core.trace import is_sampled
+from perdure_runtime.core.trace import Links, is_sampled, linked
 
 
 class OpenCall(Struct, frozen=True):
@@ -98,6 +98,7 @@ class Execution(Struct):
     cancel_index: int = -1
     cancel_ms: int = 0  # when it was requested
     timed_out_index: int = -1  # of the open attempt
+    links: Links = ()  # to the spans that told the open attempt something
     wake_index: int = -1  # last entry that gives a body something to do
     # The lease; gone after a restart.
     epoch: int = 0
@@ -172,6 +173,7 @@ def _attempt_started(execution: Execution, recorded: Recorded) -> None:
     execution.ended = None
     execution.commands = 0
     execution.patches = ()
+    execution.links = ()
     execution.wake_index = recorded.index
     execution.settled = dict.fromkeys(execution.settled)  # what came before, the lookup knows
 
@@ -288,6 +290,7 @@ def _event_received(execution: Execution, recorded: Recorded) -> None:
         return
     execution.wake_index = recorded.index
     execution.received[recorded.index] = entry.sequence
+    _link(execution, entry.payload.metadata)
     intervals = execution.consumed.get(wait.event_id, ())
     bound = execution.bound(wait)
     execution.consumed[wait.event_id] = consume(intervals, bound, entry.sequence)
@@ -313,6 +316,8 @@ def _promise_settled(execution: Execution, recorded: Recorded) -> None:
     if not late:
         execution.timers.pop(entry.path, None)
     execution.settled[entry.key] = entry if late and not entry.timed_out else None
+    if entry.result is not None:
+        _link(execution, entry.result.metadata)
     execution.wake_index = recorded.index
 
 
@@ -321,7 +326,13 @@ def _cancel_requested(execution: Execution, recorded: Recorded) -> None:
     execution.cancel = recorded.entry
     execution.cancel_index = recorded.index
     execution.cancel_ms = recorded.time_ms
+    _link(execution, recorded.entry.trace)
     execution.wake_index = recorded.index
+
+
+def _link(execution: Execution, trace: dict[str, str]) -> None:
+    if execution.has_spans and trace:
+        execution.links = linked(execution.links, trace)
 
 
 def _no_change(execution: Execution, recorded: Recorded) -> None:

@@ -19,6 +19,7 @@ from perdure_runtime.core.entries import (
     CallCompleted,
     CallIssued,
     Entry,
+    ExecutionContinued,
     ExecutionEnded,
     ExecutionRetried,
     Recorded,
@@ -143,6 +144,10 @@ def _execution_ended(execution: Execution, item: Recorded) -> Iterator[Span]:
             yield _call(execution, attempt, path, call, item, failure)
 
 
+def _execution_continued(execution: Execution, item: Recorded) -> Iterator[Span]:
+    yield from _attempt(execution, item, None, "continued as new")
+
+
 def _execution_retried(execution: Execution, item: Recorded) -> Iterator[Span]:
     if execution.attempt_open:
         failure = Failure("ExecutionRetried", "an operator asked for a new attempt")
@@ -174,6 +179,7 @@ def _attempt(
         {**_attributes(execution), "perdure.attempt": execution.attempt, "perdure.status": status},
         _text(failure),
         tuple(events),
+        execution.links,
     )
 
 
@@ -257,6 +263,7 @@ def _ns(time_ms: int) -> int:
 _TELL: Final[dict[type[Entry], Callable[[Execution, Recorded], Iterator[Span]]]] = {
     AttemptStarted: _attempt_started,
     AttemptEnded: _attempt_ended,
+    ExecutionContinued: _execution_continued,
     ExecutionEnded: _execution_ended,
     ExecutionRetried: _execution_retried,
     CallIssued: _call_issued,

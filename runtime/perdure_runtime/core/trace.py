@@ -13,8 +13,11 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+import msgspec
+
 from perdure_runtime.core.errors import LimitExceededError
 from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.payload import Payload
 
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
@@ -22,6 +25,7 @@ BAGGAGE: Final = "baggage"
 SAMPLED: Final = 1
 MAX_TRACE_FIELDS: Final = 8
 MAX_TRACE_CHARS: Final = 8192
+MAX_LINKS: Final = 32  # of one attempt
 _MEMBER: Final = "perdure="
 _NO_SPAN: Final = "0" * 16
 _VERSION_CHARS, _TRACE_CHARS, _SPAN_CHARS = 2, 32, 16
@@ -43,6 +47,9 @@ class SpanAddress(NamedTuple):
     def traceparent(self) -> str:
         """The W3C header value."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
+
+
+Links = tuple[SpanAddress, ...]
 
 
 def parse_traceparent(text: str) -> SpanAddress | None:
@@ -78,6 +85,28 @@ def check_trace(trace: Mapping[str, str]) -> None:
                 f"the trace context's {name[:40]!r} has {len(value)} characters; "
                 f"the limit is {MAX_TRACE_CHARS}"
             )
+
+
+# --- links -------------------------------------------------------------------------------------
+
+
+def sender(trace: Mapping[str, str]) -> dict[str, str]:
+    """Of a caller's context, what names its span; {} if nothing does."""
+    return {} if parent_of(trace) is None else {TRACEPARENT: trace[TRACEPARENT]}
+
+
+def with_sender(payload: Payload, trace: Mapping[str, str]) -> Payload:
+    """An event's or promise's payload that names the span it was sent in, if there is one."""
+    named = sender(trace)
+    return msgspec.structs.replace(payload, metadata=payload.metadata | named) if named else payload
+
+
+def linked(links: Links, trace: Mapping[str, str]) -> Links:
+    """The links of an attempt, and the one to the span that `trace` names. It may name none."""
+    span = parent_of(trace)
+    if span is None or span in links or len(links) >= MAX_LINKS:
+        return links
+    return (*links, span)
 
 
 # --- ids ---------------------------------------------------------------------------------------

@@ -549,7 +549,6 @@ class ListsAndDeletion:
             assert loaded is not None
             assert loaded.entries == entries_of(gone, 1)
 
-
     async def test_trimming_removes_the_first_entries_of_former_runs(
         self, opening: Opening
     ) -> None:

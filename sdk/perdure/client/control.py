@@ -20,6 +20,7 @@ from perdure_runtime.core.client import (
     ListRequest,
 )
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.telemetry import current_trace
 
 PAGE: Final = 500
 
@@ -82,6 +83,7 @@ async def control_many(
         InvalidArgumentError: neither ids nor a filter, or both.
     """
     request = ControlRequest(namespace, uuid4().hex, operation, reason=reason, input=new_input)
+    request = replace(request, trace=current_trace())
     results: list[ControlResult] = []
     for page in selection.pages(namespace):
         cursor = None
@@ -122,6 +124,7 @@ async def control_one(
         grace_ms=grace_ms,
         at=at,
         new_id=new_id,
+        trace=current_trace(),
     )
     results = (await transport.control(request)).results
     if len(results) != 1:

@@ -11,7 +11,9 @@ from perdure_runtime.core.errors import ApplicationError, InvalidArgumentError
 from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.payload import Failure, Payload
 from perdure_runtime.core.tokens import read_token
+from perdure_runtime.core.trace import with_sender
 from perdure_runtime.serde import Serializer, encode_exception
+from perdure_runtime.telemetry import current_trace
 
 
 async def send_event(
@@ -28,6 +30,7 @@ async def send_event(
         check_name("dedupe id", dedupe_id)
     if execution is not None:
         check_name("execution id", execution)
+    payload = with_sender(payload, current_trace())
     request = SendEventRequest(
         namespace, uuid4().hex, event_id, payload, execution or "", dedupe_id or ""
     )
@@ -45,6 +48,8 @@ async def settle_promise(
 ) -> bool:
     """Settle a promise or keep it alive; see `Client`."""
     read_token(token)
+    if result is not None:
+        result = with_sender(result, current_trace())
     request = SettlePromiseRequest(namespace, uuid4().hex, token, result, failure, heartbeat)
     return (await transport.settle_promise(request)).effect
 

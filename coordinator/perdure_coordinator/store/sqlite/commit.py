@@ -280,9 +280,7 @@ def delete_executions(
             connection.execute("DELETE FROM waits WHERE namespace = ? AND execution_id = ?", key)
 
 
-def trim_journal(
-    connection: sqlite3.Connection, key: ExecutionKey, before: int, limit: int
-) -> int:
+def trim_journal(connection: sqlite3.Connection, key: ExecutionKey, before: int, limit: int) -> int:
     """Remove the first entries of a journal, none of the current run; returns how many."""
     with writing(connection):
         found = connection.execute(

@@ -8,11 +8,13 @@ from msgspec import Struct
 class CancelRequested(Struct, frozen=True):
     """Cancellation was asked for; delivered to the body as `asyncio.CancelledError`.
 
-    `timed_out`: by the execution's timeout, which makes the outcome `timed_out`.
+    `timed_out`: by the execution's timeout, which makes the outcome `timed_out`. `trace` names the
+    span in which it was asked for.
     """
 
     reason: str = ""
     timed_out: bool = False
+    trace: dict[str, str] = {}
 
 
 class Paused(Struct, frozen=True):

@@ -27,6 +27,7 @@ from perdure_runtime.core.requests.wake import (
     set_timeout,
 )
 from perdure_runtime.core.rows import TimerKind
+from perdure_runtime.core.trace import sender
 
 RETRYABLE: Final = (Status.FAILED, Status.TIMED_OUT, *PARKED)
 _UNPARKED: Final[dict[str, Any]] = {"detail": "", "crash_count": 0, "crash_index": -1}
@@ -39,6 +40,7 @@ def cancel(
     grace_ms: int,
     *,
     timed_out: bool = False,
+    trace: dict[str, str] | None = None,
 ) -> Decision:
     """Ask for cancellation. The reply tells whether it took effect.
 
@@ -50,7 +52,7 @@ def cancel(
     decision = Decision(reply=True)
     if execution.cancel is not None:
         return decision
-    request = CancelRequested(reason, timed_out)
+    request = CancelRequested(reason, timed_out, sender(trace or {}))
     if not execution.attempt_open or execution.row.status in PARKED:
         decision.entries.append(request)
         end_cancelled(execution, decision, request, now_ms)

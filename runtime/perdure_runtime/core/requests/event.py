@@ -34,6 +34,7 @@ from perdure_runtime.core.lifecycle import is_end
 from perdure_runtime.core.limits import MAX_PAYLOAD_BYTES, check_name, due_after
 from perdure_runtime.core.requests.wake import news
 from perdure_runtime.core.rows import TimerKind
+from perdure_runtime.core.trace import TRACEPARENT, with_sender, work_parent
 
 
 def accept_wait(
@@ -66,8 +67,15 @@ def accept_send(execution: Execution, decision: Decision, entry: EventSent) -> E
             f"the event of {entry.path} is {len(entry.payload.data)} bytes; the limit is "
             f"{MAX_PAYLOAD_BYTES}, and workers have to keep it"
         )
+    payload = entry.payload
+    if execution.has_spans:
+        assert execution.created is not None
+        run, attempt = execution.row.run, execution.attempt
+        span = work_parent(execution.created.trace, execution.key, run, attempt)
+        assert span is not None
+        payload = with_sender(payload, {TRACEPARENT: span.traceparent()})
     decision.effects.append(
-        StoreEvent(entry.event_id, entry.payload, entry.execution_id, entry.dedupe_id)
+        StoreEvent(entry.event_id, payload, entry.execution_id, entry.dedupe_id)
     )
     return entry
 

@@ -170,6 +170,8 @@ def fill_control_request(message: client_pb2.ControlRequest, request: ControlReq
         fill_list_request(message.filter, request.filter)
     message.at = request.at
     message.new_id = request.new_id
+    if request.trace:
+        message.trace.update(request.trace)
 
 
 def read_control_request(message: client_pb2.ControlRequest) -> ControlRequest:
@@ -195,6 +197,7 @@ def read_control_request(message: client_pb2.ControlRequest) -> ControlRequest:
         filter=read_list_request(message.filter) if message.HasField("filter") else None,
         at=message.at,
         new_id=message.new_id,
+        trace=dict(message.trace),
     )
 
 

@@ -232,11 +232,13 @@ def fill_cancel_requested(message: journal_pb2.CancelRequested, entry: CancelReq
     message.reason = wire_text(entry.reason)
     if entry.timed_out:
         message.timed_out = True
+    if entry.trace:
+        message.trace.update(entry.trace)
 
 
 def read_cancel_requested(message: journal_pb2.CancelRequested) -> CancelRequested:
     """The `CancelRequested` in `message`."""
-    return CancelRequested(message.reason, message.timed_out)
+    return CancelRequested(message.reason, message.timed_out, dict(message.trace))
 
 
 def fill_paused(message: journal_pb2.Paused, entry: Paused) -> None:
