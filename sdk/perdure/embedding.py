@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from os import PathLike, fspath
-from typing import Protocol
+from typing import Final, Protocol
 
 from perdure.client.ambient import check_no_other, made_ambient
 from perdure.client.client import Client
+from perdure.option_checks import check_seconds, milliseconds
 from perdure.service import Service
 from perdure.settings import load_settings
+
+RETENTION_S: Final = 7 * 24 * 3600.0
 
 
 class EmbeddedRuntime(Protocol):
@@ -39,6 +42,7 @@ async def embedded(
     slots: int = 200,
     max_cached: int = 10_000,
     ambient: bool = True,
+    retention: float = RETENTION_S,
 ) -> AsyncIterator[EmbeddedRuntime]:
     """The embedded runtime for the duration of an `async with` block.
 
@@ -50,6 +54,8 @@ async def embedded(
         slots: executions with a slice or step in progress at a time.
         max_cached: suspended executions kept alive in memory.
         ambient: whether direct calls in this event loop use it.
+        retention: seconds for which finished executions are kept, with their journals; 0 keeps them
+            for ever. Of several processes that share the file, the host's counts.
 
     Raises:
         DatabaseInUseError: another process has the file open.
@@ -59,9 +65,15 @@ async def embedded(
     from perdure._compose.runtime import open_embedded
 
     check_no_other(ambient)
+    retention_ms = milliseconds(check_seconds("embedded()", "retention", retention, zero=True))
     place = load_settings(db=None if path is None else fspath(path)).db
     async with open_embedded(
-        place, services=services, namespace=namespace, slots=slots, max_cached=max_cached
+        place,
+        services=services,
+        namespace=namespace,
+        slots=slots,
+        max_cached=max_cached,
+        retention_ms=retention_ms,
     ) as runtime:
         with made_ambient(runtime.client, ambient):
             yield runtime

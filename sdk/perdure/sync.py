@@ -31,6 +31,7 @@ from perdure.client.client import Client, StartKeywords
 from perdure.client.handle import ExecutionHandle
 from perdure.client.schedule import ScheduleHandle, ScheduleKeywords
 from perdure.context.ambient import current_context
+from perdure.embedding import RETENTION_S
 from perdure.objects.proxy import RemoteMethod
 from perdure_runtime.core.errors import NotDeterministicError
 
@@ -368,6 +369,7 @@ def embedded(
     slots: int = 200,
     max_cached: int = 10_000,
     ambient: bool = True,
+    retention: float = RETENTION_S,
 ) -> Iterator[SyncRuntime]:
     """See `perdure.embedded`."""
     from perdure.embedding import embedded as embedded_async
@@ -379,6 +381,7 @@ def embedded(
         slots=slots,
         max_cached=max_cached,
         ambient=ambient,
+        retention=retention,
     )
     with _entered(block) as runtime:
         yield SyncRuntime(SyncClient(runtime.client), runtime.drain)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import perdure
+from perdure import durable
 from perdure._compose import sharing as membership
 from perdure.errors import DatabaseInUseError
 from tests.integration.processes import PythonProcess, started_coordinator
@@ -206,3 +207,28 @@ print("grpc" in sys.modules)
         subprocess.run, command, capture_output=True, text=True, timeout=30
     )
     assert "1\nFalse\n" == ended.stdout, ended.stderr
+
+
+async def test_finished_executions_are_kept_as_long_as_was_asked(tmp_path: Path) -> None:
+    service = durable.service("kept")
+    service.handler(echo)
+    path = tmp_path / "perdure.db"
+    for retention, left in ((0, ["a"]), (0.001, [])):
+        async with perdure.embedded(
+            path, services=[service], ambient=False, retention=retention
+        ) as runtime:
+            if retention == 0:
+                handle = await runtime.client.start("kept", "echo", 1, id="a")
+                assert await handle.result() == 1
+            else:
+                async with asyncio.timeout(20):
+                    while [each async for each in runtime.client.list()]:
+                        await asyncio.sleep(0.01)
+            assert left == [each.id async for each in runtime.client.list()]
+    with pytest.raises(perdure.errors.InvalidArgumentError, match="retention"):
+        async with perdure.embedded(path, services=[], retention=-1):
+            pass
+
+
+def echo(payload: int) -> int:
+    return payload

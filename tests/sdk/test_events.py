@@ -56,6 +56,20 @@ async def times_out(ctx: DurableContext, event_id: str) -> list[Any]:
 
 
 @durable.function(service="events-desk", max_retries=0)
+async def gives_up(ctx: DurableContext, event_id: str) -> Any:
+    return await ctx.wait_for_event(event_id, timeout=0.01)
+
+
+@durable.function(service="events-desk", max_retries=0)
+async def asks(ctx: DurableContext, event_id: str) -> str:
+    try:
+        await ctx.call(gives_up, event_id)
+    except EventTimeoutError as error:
+        return f"the callee said: {error}"
+    return ""
+
+
+@durable.function(service="events-desk", max_retries=0)
 async def bad_waits(ctx: DurableContext) -> list[str]:
     told = []
     waits: list[dict[str, Any]] = [
@@ -156,6 +170,8 @@ for function in (
     by_runs,
 ):
     desk.add_function(function)
+desk.add_function(gives_up)
+desk.add_function(asks)
 
 
 def new_id() -> str:
@@ -261,6 +277,15 @@ async def test_since_start_ignores_what_is_older_than_the_run(backend: Backend) 
 
 async def test_a_timeout_is_a_builtin_timeout_error(backend: Backend) -> None:
     assert await backend.run(times_out, new_id()) == ["EventTimeoutError", True, True, False]
+
+
+async def test_a_timeout_that_leaves_a_body_is_one_for_its_callers(backend: Backend) -> None:
+    event_id = new_id()
+    told = f"no event {event_id!r} came within 0.01 s"
+    assert await backend.run(asks, event_id) == f"the callee said: {told}"
+    failed = await backend.failure(gives_up, event_id)
+    assert isinstance(failed.__cause__, EventTimeoutError)
+    assert str(failed.__cause__) == told
 
 
 async def test_a_timeout_of_zero_polls(backend: Backend) -> None:

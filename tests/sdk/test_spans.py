@@ -120,8 +120,9 @@ async def handler(amount: int) -> int:
 
 for function in (pay, order, stumbles, tries_again, gives_up, sends, waits, handler):
     SERVICE.add_function(function)
-for function in (approval, approves, goes_round):
-    SERVICE.add_function(function)
+SERVICE.add_function(approval)
+SERVICE.add_function(approves)
+SERVICE.add_function(goes_round)
 SERVICE.add_object(Account)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from perdure_runtime.core.errors import (
     ApplicationError,
     DeadlockError,
+    EventTimeoutError,
     ReentrancyError,
     SerializationError,
 )
@@ -27,7 +28,7 @@ from perdure_runtime.serde.typed_json import TYPED_JSON
 OWN: Final = "own"
 Allowed = Literal["own"] | Sequence[type[BaseException]]
 _BUILTINS: Final = builtins.__name__
-_OURS: Final = (ReentrancyError, DeadlockError)
+_OURS: Final = (ReentrancyError, DeadlockError, EventTimeoutError)
 
 
 def restore_exception(
@@ -38,9 +39,9 @@ def restore_exception(
     Args:
         allowed: "own" for failures of the caller's own steps: any class of a loaded module; else
             the classes declared with `raises=`, which with their subclasses and the builtins are
-            all that is restored of a callee, beside what the engine itself fails calls of objects
-            with. A declared class also stands for a failure from
-            another language that has its name.
+            all that is restored of a callee, beside what the engine itself raises in bodies and
+            fails calls with. A declared class also stands for a failure from another language that
+            has its name.
 
     The causes that can be restored are attached as `__cause__`, its notes as notes.
     """

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from perdure._compose.coordinator import EmbeddedCoordinator
+from perdure_coordinator.config import Config
 
 _lock = threading.Lock()
 _hosted: dict[Path, _Hosted] = {}
@@ -25,17 +26,18 @@ class _Hosted:
         self.users = 1
 
 
-async def host(database: str, path: Path) -> EmbeddedCoordinator:
+async def host(database: str, path: Path, config: Config) -> EmbeddedCoordinator:
     """Host a file in this process, or join who does so here already.
 
     Args:
         path: of the file, absolute and without symbolic links.
+        config: of the engine, if this process does not host the file already.
 
     Raises:
         DatabaseInUseError: another process has its lock.
         SchemaVersionError, StoreError: as `open_store`.
     """
-    opening = asyncio.get_running_loop().run_in_executor(None, _host, database, path)
+    opening = asyncio.get_running_loop().run_in_executor(None, _host, database, path, config)
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
@@ -50,13 +52,13 @@ async def leave(coordinator: EmbeddedCoordinator, path: Path) -> None:
     await asyncio.get_running_loop().run_in_executor(None, _leave, coordinator, path)
 
 
-def _host(database: str, path: Path) -> EmbeddedCoordinator:
+def _host(database: str, path: Path, config: Config) -> EmbeddedCoordinator:
     with _lock:
         hosted = _hosted.get(path)
         if hosted is not None and hosted.coordinator.alive:
             hosted.users += 1
             return hosted.coordinator
-        coordinator = EmbeddedCoordinator(database, share=True)
+        coordinator = EmbeddedCoordinator(database, config, share=True)
         coordinator.open_blocking()
         _hosted[path] = _Hosted(coordinator)
         return coordinator

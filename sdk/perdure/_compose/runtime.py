@@ -21,6 +21,7 @@ from perdure.client.transport import Transport
 from perdure.registry import all_services
 from perdure.service import Service
 from perdure.worker.worker import Worker
+from perdure_coordinator.config import Config
 from perdure_coordinator.store import file_of
 from perdure_coordinator.store.sqlite import real_path
 from perdure_runtime.core.client import ListRequest
@@ -59,12 +60,14 @@ async def open_embedded(
     namespace: str,
     slots: int,
     max_cached: int,
+    retention_ms: int | None = None,
     tell: bool = False,
 ) -> AsyncIterator[Runtime]:
     """Open the file, recover, serve; leave what is unfinished for the next time.
 
     Args:
         services: what is run; everything that this process has defined, also later, when None.
+        retention_ms: if this process comes to host the file; the engine's own when None.
         tell: say on stderr how many executions go on.
 
     Raises:
@@ -72,7 +75,8 @@ async def open_embedded(
         SchemaVersionError: a newer Perdure wrote it.
     """
     path = file_of(database)
-    file = SharedFile(database, None if path is None else real_path(path))
+    config = Config() if retention_ms is None else Config(retention_ms=retention_ms)
+    file = SharedFile(database, None if path is None else real_path(path), config)
     place = await file.open()
     try:
         link = SharedLink(place)

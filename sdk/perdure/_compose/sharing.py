@@ -23,6 +23,7 @@ from perdure._compose.embedded import EmbeddedLink, EmbeddedTransport
 from perdure._compose.hosts import host, leave
 from perdure.client.transport import Transport
 from perdure.worker.link import WorkerLink
+from perdure_coordinator.config import Config
 from perdure_coordinator.store.sqlite.lock import Holder, read_holder
 from perdure_runtime.core.errors import (
     CoordinatorUnavailableError,
@@ -121,10 +122,12 @@ class SharedFile:
     Args:
         database: what the user wrote.
         path: of the file, absolute and without symbolic links; None for a database in memory.
+        config: of the engine, where this process hosts it.
     """
 
     database: str
     path: Path | None
+    config: Config = field(default_factory=Config)
     moved: Callable[[Place], None] = lambda place: None
     """Told of each new place, after `open`."""
     failed: Callable[[PerdureError], None] = lambda error: None
@@ -214,14 +217,14 @@ class SharedFile:
 
     async def _join(self) -> Place:
         if self.path is None:
-            coordinator = EmbeddedCoordinator(self.database)
+            coordinator = EmbeddedCoordinator(self.database, self.config)
             await coordinator.open()
             return HostPlace(coordinator, None)
         until_s = time.monotonic() + PATIENCE_S
         delay_s = FIRST_DELAY_S
         while True:
             try:
-                return HostPlace(await host(self.database, self.path), self.path)
+                return HostPlace(await host(self.database, self.path, self.config), self.path)
             except DatabaseInUseError as error:
                 holder = read_holder(self.path)
                 visit = await self._visit(holder, until_s)
