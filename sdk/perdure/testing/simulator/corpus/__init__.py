@@ -1,0 +1,44 @@
+"""Programs by name, for the command line and for tests.
+
+A module of this package adds what it defines with `add`; `find` imports them all.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+
+from perdure.testing.simulator.program import Program
+from perdure_runtime.core.errors import NotFoundError
+
+_makers: dict[str, Callable[[], Program]] = {}
+
+
+def add(make: Callable[[], Program], name: str | None = None) -> Callable[[], Program]:
+    """Make a program known under its name. Also a decorator of program classes.
+
+    Args:
+        name: what `make().name` is when None.
+    """
+    _makers[make().name if name is None else name] = make
+    return make
+
+
+def names() -> list[str]:
+    """All programs that there are."""
+    for module in pkgutil.iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    return sorted(_makers)
+
+
+def find(name: str) -> Program:
+    """A program, made anew.
+
+    Raises:
+        NotFoundError: none has this name.
+    """
+    known = names()
+    if name not in known:
+        raise NotFoundError(f"there is no program {name!r}; known: {', '.join(known)}")
+    return _makers[name]()
