@@ -26,7 +26,7 @@ from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.core.objects import object_of
 from perdure_runtime.core.rows import ExecutionRow
 from perdure_runtime.memory import MemoryDisk, MemoryStore
-from perdure_runtime.storage import StoreError, WriteBatch
+from perdure_runtime.storage import Store, StoreError, WriteBatch
 
 T = TypeVar("T")
 BUSY: Final = (Status.QUEUED, Status.RUNNING)
@@ -57,7 +57,7 @@ class Crash(StoreError):
 
 
 class KitStore(MemoryStore):
-    """Counts journal writes, says when something was written, and fails where it is told to."""
+    """Memory whose commits go through the coordinator's hands."""
 
     def __init__(self, coordinator: KitCoordinator) -> None:
         super().__init__(coordinator.disk)
@@ -65,17 +65,7 @@ class KitStore(MemoryStore):
 
     async def commit(self, batch: WriteBatch) -> None:
         """See `Store`."""
-        coordinator = self._coordinator
-        crashes = None
-        if batch.entries:
-            coordinator.writes += 1
-            if coordinator.crash is not None and coordinator.crash.write == coordinator.writes:
-                crashes = coordinator.crash
-        if crashes is None or crashes.recorded:
-            await super().commit(batch)
-            coordinator.written()
-        if crashes is not None:
-            raise Crash(f"a crash {crashes}")
+        await self._coordinator.carry_out(batch, super().commit)
 
 
 class KitCoordinator(EmbeddedCoordinator):
@@ -96,6 +86,7 @@ class KitCoordinator(EmbeddedCoordinator):
         reopened: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__("memory")
+        self.config = CONFIG
         self.disk = MemoryDisk()
         self.crash = crash
         self.writes = 0
@@ -144,6 +135,24 @@ class KitCoordinator(EmbeddedCoordinator):
         self._serving.clear()
         self._killed()
         self._reopening = self.loop.create_task(self._begin_anew(), name="perdure-crash")
+
+    async def carry_out(
+        self, batch: WriteBatch, write: Callable[[WriteBatch], Awaitable[None]]
+    ) -> None:
+        """A commit of the store: it counts, and fails where it is told to."""
+        crash = None
+        if batch.entries:
+            self.writes += 1
+            crash = self.crash_at(self.writes)
+        if crash is None or crash.recorded:
+            await write(batch)
+            self.written()
+        if crash is not None:
+            raise Crash(f"a crash {crash}")
+
+    def crash_at(self, write: int) -> CrashPoint | None:
+        """Whether and how to crash at this journal write."""
+        return self.crash if self.crash is not None and self.crash.write == write else None
 
     def written(self) -> None:
         """Something reached the disk."""
@@ -204,7 +213,11 @@ class KitCoordinator(EmbeddedCoordinator):
         return min((due_ms for due_ms in due if due_ms > now_ms), default=None)
 
     async def _engine(self) -> Engine:
-        return await Engine.open(KitStore(self), CONFIG, self.die, lambda _: self._clock)
+        store = await self._store()
+        return await Engine.open(store, self.config, self.die, lambda _: self._clock)
+
+    async def _store(self) -> Store:
+        return KitStore(self)
 
     async def _begin_anew(self) -> None:
         await self._crashed()

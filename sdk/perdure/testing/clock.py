@@ -27,7 +27,7 @@ class VirtualClock:
             raise InvalidArgumentError(
                 f"{start.isoformat()} has no time zone; write +00:00 for UTC"
             )
-        self._start_ms = self._now_ms = round(start.timestamp() * 1000)
+        self.start_ms = self._now_ms = round(start.timestamp() * 1000)
         self._waiting: set[asyncio.Event] = set()
         self._advance: Callable[[int], Awaitable[None]] | None = None
 
@@ -80,7 +80,7 @@ class VirtualClock:
 
     def begin(self, advance: Callable[[int], Awaitable[None]]) -> None:
         """A run begins, at the start time."""
-        self._now_ms = self._start_ms
+        self._now_ms = self.start_ms
         self._advance = advance
 
     def end(self) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perdure.client.ambient import made_ambient
 from perdure.client.client import Client
+from perdure.client.transport import Transport
 from perdure.registry import all_services
 from perdure.service import Service
 from perdure.testing.clock import VirtualClock
@@ -139,27 +140,21 @@ class MemoryRuntime:
         Args:
             crash: kill coordinator and worker once, there.
         """
-        from perdure._compose.kit import KitCoordinator, KitTransport
+        from perdure._compose.kit import KitTransport
 
         if self._coordinator is not None:
             raise InvalidArgumentError("this runtime is open already")
         for stub in self._stubs.values():
             stub.clear()
         kept = {name: dict(stub.definitions) for name, stub in self._stubs.items()}
-        coordinator = KitCoordinator(
-            self.clock,
-            crash,
-            killed=lambda: self._link.cut(),
-            crashed=lambda: self._worker.abandon(),
-            reopened=self._start_worker,
-        )
+        coordinator = self._make_coordinator(crash)
         self.clock.begin(self._advance)
         await coordinator.open()
         self._coordinator = coordinator
         self._transport = KitTransport(coordinator, self._register)
         numbers = count(1)
         self._client = Client(
-            self._transport, NAMESPACE, new_id=lambda: f"execution-{next(numbers)}"
+            self._client_transport(), NAMESPACE, new_id=lambda: f"execution-{next(numbers)}"
         )
         skipping = asyncio.create_task(self._skip(), name="perdure-auto-advance")
         try:
@@ -171,6 +166,7 @@ class MemoryRuntime:
             await asyncio.wait([skipping])
             await coordinator.serving()
             await self._worker.stop(0.0)
+            await self._client.transport.close()
             await coordinator.close()
             self._coordinator = None
             self.clock.end()
@@ -198,11 +194,27 @@ class MemoryRuntime:
             )
         return self._coordinator
 
-    async def _start_worker(self) -> None:
+    def _make_coordinator(self, crash: CrashPoint | None) -> KitCoordinator:
+        from perdure._compose.kit import KitCoordinator
+
+        return KitCoordinator(
+            self.clock,
+            crash,
+            killed=lambda: self._link.cut(),
+            crashed=lambda: self._worker.abandon(),
+            reopened=self._start_worker,
+        )
+
+    def _client_transport(self) -> Transport:
+        return self._transport
+
+    def _make_link(self) -> KitLink:
         from perdure._compose.kit import KitLink
 
-        coordinator = self._opened()
-        link = self._link = KitLink(coordinator)
+        return KitLink(self._opened())
+
+    async def _start_worker(self) -> None:
+        link = self._link = self._make_link()
         self._worker = Worker(
             self._offered, lambda: link, namespace=NAMESPACE, max_cached=self._max_cached
         )
