@@ -10,9 +10,8 @@ from pathlib import Path
 import msgspec
 
 from perdure_coordinator.config import Config
-from perdure_coordinator.security import Security
-from perdure_coordinator.serving import Options, serve
 from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
+from perdure_runtime.own_process import load_grpc
 
 FAILED = 1
 USAGE = 2
@@ -46,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=f"settings: {', '.join(Config.__struct_fields__)}",
     )
     given = parser.parse_args(arguments)
+    load_grpc()  # before what imports it
+    from perdure_coordinator.security import Security
+    from perdure_coordinator.serving import Options, serve
+
     try:
         config = _config(given.set)
         security = Security(given.tls_cert, given.tls_key, given.tls_client_ca, given.token_file)

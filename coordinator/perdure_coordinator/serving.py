@@ -22,6 +22,7 @@ from perdure_coordinator.security import Security, check_address
 from perdure_coordinator.server import Server
 from perdure_coordinator.store import open_store
 from perdure_coordinator.store.sqlite import SqliteStore
+from perdure_runtime.own_process import settle
 from perdure_runtime.real_loop import real_loop_factory
 
 STOP_GRACE_S = 5.0
@@ -61,6 +62,7 @@ def serve(options: Options) -> None:
         SchemaVersionError: a newer version of Perdure wrote the database.
         PerdureError: the port is taken; the database cannot be opened.
     """
+    settle()
     with asyncio.Runner(loop_factory=real_loop_factory()) as runner:
         runner.run(_serve(options))
 

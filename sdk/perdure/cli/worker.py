@@ -54,6 +54,9 @@ def worker(
     if processes > 1:
         raise SystemExit(supervise([*own_command(), "--processes", "1"], processes))
     with failures_shown("stopped"):
+        from perdure_runtime.own_process import load_grpc
+
+        load_grpc()
         from perdure.cli.telemetry import set_up_telemetry
         from perdure.settings import load_settings
 
@@ -74,6 +77,7 @@ def _serve(services: list[Service], settings: Settings, slots: int, max_cached: 
     import asyncio
 
     from perdure.durable import get_worker
+    from perdure_runtime.own_process import settle
     from perdure_runtime.real_loop import real_loop_factory
 
     endpoint = settings.endpoint or DEFAULT_ENDPOINT
@@ -95,5 +99,6 @@ def _serve(services: list[Service], settings: Settings, slots: int, max_cached: 
         tell(f"worker for {endpoint}, namespace {settings.namespace}; Ctrl-C stops it")
         await made.run()
 
+    settle()
     with asyncio.Runner(loop_factory=real_loop_factory()) as runner:
         runner.run(main())
