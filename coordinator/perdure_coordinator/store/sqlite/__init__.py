@@ -33,6 +33,7 @@ from perdure_coordinator.store.sqlite.errors import UNSTORABLE, store_error
 from perdure_coordinator.store.sqlite.lock import OwnerLock
 from perdure_coordinator.store.sqlite.place import check_local
 from perdure_coordinator.store.sqlite.query import query
+from perdure_coordinator.store.sqlite.room import LogRoom
 from perdure_coordinator.store.sqlite.schema import check_schema, migrate
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status
@@ -74,6 +75,7 @@ class SqliteStore:
         keeper: Link | None,
         lock: OwnerLock | None,
         checkpoint_bytes: int = maintenance.CHECKPOINT_BYTES,
+        room: LogRoom | None = None,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -82,6 +84,7 @@ class SqliteStore:
         self._lock = lock
         self._places = Places()
         self._log = maintenance.WriteAheadLog()
+        self._room = room
         self._checkpoint_bytes = checkpoint_bytes
         self._long_log_bytes = checkpoint_bytes * maintenance.LONG_LOG_FACTOR
         self._log_bytes = 0  # estimated, since the last checkpoint was asked for
@@ -102,11 +105,16 @@ class SqliteStore:
         """
         if self._log_bytes >= self._long_log_bytes and self._checkpointing is not None:
             await asyncio.wait([self._checkpointing])
-        unit = partial(write_batch, batch=batch, places=self._places)
+        unit = partial(self._write_batch, batch=batch)
         grown_bytes = await self._write(unit)  # not `+= await`: a checkpoint may reset it meanwhile
         self._log_bytes += grown_bytes
         if self._log_bytes >= self._checkpoint_bytes and self._keeper is not None:
             self._start_checkpoint()
+
+    def _write_batch(self, connection: sqlite3.Connection, batch: WriteBatch) -> int:
+        if self._room is not None:
+            self._room.keep(self._log_bytes)
+        return write_batch(connection, batch, self._places)
 
     async def load_rows(self, keys: Sequence[ExecutionKey]) -> dict[ExecutionKey, ExecutionRow]:
         """The rows that exist among `keys`."""
@@ -306,7 +314,8 @@ async def open_file(
             raise store_error(error) from error
         raise
     writer, reader, lister, keeper = links
-    return SqliteStore(writer, reader, lister, keeper, lock, checkpoint_bytes)
+    room = LogRoom(path, 2 * checkpoint_bytes)
+    return SqliteStore(writer, reader, lister, keeper, lock, checkpoint_bytes, room)
 
 
 async def open_memory() -> SqliteStore:
