@@ -379,4 +379,5 @@ def _matches(row: ExecutionRow, filter: Filter) -> bool:
         and filter.method in (None, target.method)
         and (filter.parent is None or (row.parent is not None and row.parent.key == filter.parent))
         and (filter.id_prefix is None or row.key.id.startswith(filter.id_prefix))
+        and filter.labels.items() <= row.labels.items()
     )

@@ -151,6 +151,7 @@ class WriteBatch(Struct):
     Order inside one commit: rows, entries, timers cleared then set, outbox removed then added,
     requests, catalog, objects, events, waits cleared then set, schedules. Entries and timers need
     the row of their execution, stored or in the batch; an entry's index is the journal's next one.
+    The labels and the creation time of a row never change.
     Requests, catalog rows, objects and schedules replace earlier ones of the same name. `clock_ms`
     is the coordinator's clock, kept as a persisted maximum.
     """
@@ -200,6 +201,7 @@ class Filter(Struct, frozen=True):
     method: str | None = None
     parent: ExecutionKey | None = None
     id_prefix: str | None = None
+    labels: dict[str, str] = {}  # it has all of these
 
 
 class Page(Struct, frozen=True):

@@ -25,7 +25,7 @@ from perdure.option_checks import (
 )
 from perdure_runtime.core.client import IdPolicy
 from perdure_runtime.core.errors import InvalidArgumentError, NonRetryableError
-from perdure_runtime.core.limits import check_execution_id, check_name
+from perdure_runtime.core.limits import check_execution_id, check_labels, check_name
 from perdure_runtime.core.retry import Retry
 
 
@@ -130,6 +130,7 @@ class CallOptions:
         retry: instead of the definition's policy.
         service: instead of the service that the definition belongs to.
         metadata: small strings that stay with the execution.
+        labels: what `client.list(labels=)` and the bulk operations find it by; they never change.
 
     Raises:
         InvalidArgumentError: a value is not allowed.
@@ -144,6 +145,7 @@ class CallOptions:
     retry: RetryPolicy | int | None = None
     service: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         where = "options"
@@ -177,6 +179,7 @@ class CallOptions:
                 raise InvalidArgumentError(
                     f"{where}: metadata[{key!r}] must be a string, not {type(value).__name__}"
                 )
+        check_labels(self.labels)
 
     def merged(self, changes: Mapping[str, Any]) -> CallOptions:
         """A copy with the given options; those that are None change nothing."""

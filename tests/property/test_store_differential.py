@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from msgspec.structs import replace
 
 from perdure_coordinator.store import open_store
 from perdure_runtime.core.entries import Target
@@ -55,6 +56,15 @@ texts = st.sampled_from(["", "x", "y;--", "\0", "日本"])
 rarely_bad_texts = st.one_of(*[texts] * 30, st.just("\ud800"))
 times = st.integers(0, 20)
 parents = st.none() | st.builds(ParentLink, keys, times, times, texts, st.booleans())
+
+
+def labelled(row: ExecutionRow) -> ExecutionRow:
+    """Some keys have labels, always the same ones, as old as they ever were."""
+    team, created_ms = LABELLED.get(row.key.id, ("", 0))
+    return replace(row, labels={"team": team, "": "x"}, created_ms=created_ms) if team else row
+
+
+LABELLED = {"ab": ("a", 3), "b'\"": ("a", 5), "\U0010ffff": ("y;--", 5)}
 rows = st.builds(
     ExecutionRow,
     key=keys,
@@ -73,7 +83,7 @@ rows = st.builds(
     lane_order=st.integers(0, 4),
     held_objects=st.lists(rarely_bad_texts, max_size=2).map(tuple),
     run_index=st.integers(0, 4),
-)
+).map(labelled)
 object_keys = st.builds(ObjectKey, texts, texts, texts)
 objects = st.builds(
     ObjectRow,
@@ -99,6 +109,7 @@ filters = st.builds(
     method=st.none() | texts,
     parent=st.none() | keys,
     id_prefix=st.none() | st.sampled_from(["", "a", "ab", "b", "\U0010ffff"]),
+    labels=st.sampled_from([{}, {}, {"team": "a"}, {"team": "y;--", "": "x"}, {"none": "a"}]),
 )
 # (key, how far from the journal's end, data): mostly the next index
 entry_plans = st.tuples(

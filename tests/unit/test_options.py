@@ -41,6 +41,8 @@ def test_a_policy_in_seconds_is_a_core_policy_in_milliseconds() -> None:
         (lambda: CallOptions(id=""), "execution id is empty"),
         (lambda: CallOptions(id="~mine"), "made by Perdure"),
         (lambda: CallOptions(id_policy="replace"), "'attach' or 'reject'"),  # type: ignore[arg-type] # the point
+        (lambda: CallOptions(labels={"a": ""}), "value of label 'a' is empty"),
+        (lambda: CallOptions(labels={str(n): "x" for n in range(33)}), "33 labels.*limit is 32"),
         (lambda: CallOptions(metadata={"a": 1}), r"metadata\['a'\] must be a string"),  # type: ignore[dict-item] # the point
         (lambda: CallOptions(retry=RetryPolicy(retry_on=(OSError,))), "belong to a definition"),
     ],
@@ -107,6 +109,7 @@ def test_options_travel_in_milliseconds() -> None:
         timeout=1.5,
         retry=2,
         metadata={"tenant": "a"},
+        labels={"team": "b"},
     )
     assert StartOptions(
         priority=5,
@@ -115,6 +118,7 @@ def test_options_travel_in_milliseconds() -> None:
         retry=Retry(max_retries=2),
         handler_retry=Retry(),
         metadata={"tenant": "a"},
+        labels={"team": "b"},
     ) == start_options(options)
 
 

@@ -44,6 +44,7 @@ from perdure_runtime.core.lifecycle import is_end
 from perdure_runtime.core.limits import (
     MAX_NAME_CHARS,
     check_execution_id,
+    check_labels,
     check_name,
     check_payload_bytes,
 )
@@ -177,6 +178,7 @@ class Clients:
             check_name("metadata key", key)
             if len(value) > MAX_NAME_CHARS:
                 raise InvalidArgumentError(f"metadata {key!r} is longer than {MAX_NAME_CHARS}")
+        check_labels(request.options.labels)
         check_trace(request.trace)
         if len(request.held) > MAX_HELD:
             raise InvalidArgumentError(f"more than {MAX_HELD} objects are held by the caller")

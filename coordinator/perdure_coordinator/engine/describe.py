@@ -53,6 +53,7 @@ class Describer:
             detail=row.detail,
             progress=msgspec.json.decode(row.progress, type=Progress) if row.progress else None,
             parent_id=row.parent.key.id if row.parent else "",
+            labels=row.labels,
             waiting_for=(waiting_for,) if waiting_for else (),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from perdure_coordinator.engine.shard import Shard
 from perdure_runtime.core.client import ListRequest
 from perdure_runtime.core.ids import ExecutionKey
-from perdure_runtime.core.limits import check_name
+from perdure_runtime.core.limits import check_labels, check_name
 from perdure_runtime.storage import Filter, Page
 
 
@@ -16,6 +16,7 @@ async def rows_of(shard: Shard, request: ListRequest, max_limit: int) -> Page:
         InvalidArgumentError: a bad name or cursor.
     """
     check_name("namespace", request.namespace)
+    check_labels(request.labels)
     await shard.committer.flushed()
     parent = ExecutionKey(request.namespace, request.parent_id) if request.parent_id else None
     filter = Filter(
@@ -25,6 +26,7 @@ async def rows_of(shard: Shard, request: ListRequest, max_limit: int) -> Page:
         request.method or None,
         parent,
         request.id_prefix or None,
+        request.labels,
     )
     limit = min(max(1, request.limit), max_limit)
     return await shard.store.query(filter, limit, request.cursor)

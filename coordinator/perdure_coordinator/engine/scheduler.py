@@ -32,6 +32,7 @@ from perdure_runtime.core.lifecycle import is_end
 from perdure_runtime.core.limits import (
     MAX_REASON_CHARS,
     check_execution_id,
+    check_labels,
     check_name,
     check_payload_bytes,
 )
@@ -357,6 +358,7 @@ def _check_spec(name: ScheduleName, spec: ScheduleSpec) -> None:
     check_payload_bytes(f"the input of {spec.target.name()}", len(spec.input.data))
     for key in spec.options.metadata:
         check_name("metadata key", key)
+    check_labels(spec.options.labels)
     if spec.jitter_ms < 0:
         raise InvalidArgumentError("jitter must not be negative")
     if spec.options.start_at_ms is not None or spec.options.delay_ms:

@@ -142,7 +142,14 @@ class DescribeRequest(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ...) -> None: ...
 
 class Description(_message.Message):
-    __slots__ = ("id", "namespace", "target", "kind", "status", "run", "attempt", "priority", "created_ms", "started_ms", "ended_ms", "version", "worker", "journal_length", "waiting_for", "error", "detail", "progress", "parent_id")
+    __slots__ = ("id", "namespace", "target", "kind", "status", "run", "attempt", "priority", "created_ms", "started_ms", "ended_ms", "version", "worker", "journal_length", "waiting_for", "error", "detail", "progress", "parent_id", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +169,7 @@ class Description(_message.Message):
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     target: _common_pb2.Target
@@ -181,7 +189,8 @@ class Description(_message.Message):
     detail: str
     progress: _common_pb2.Progress
     parent_id: str
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., kind: _Optional[str] = ..., status: _Optional[_Union[_common_pb2.Status, str]] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., priority: _Optional[int] = ..., created_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., version: _Optional[str] = ..., worker: _Optional[str] = ..., journal_length: _Optional[int] = ..., waiting_for: _Optional[_Iterable[str]] = ..., error: _Optional[str] = ..., detail: _Optional[str] = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., parent_id: _Optional[str] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., kind: _Optional[str] = ..., status: _Optional[_Union[_common_pb2.Status, str]] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., priority: _Optional[int] = ..., created_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., version: _Optional[str] = ..., worker: _Optional[str] = ..., journal_length: _Optional[int] = ..., waiting_for: _Optional[_Iterable[str]] = ..., error: _Optional[str] = ..., detail: _Optional[str] = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., parent_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class WaitRequest(_message.Message):
     __slots__ = ("namespace", "id")
@@ -220,7 +229,14 @@ class Outcome(_message.Message):
     def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_common_pb2.Status, str]] = ..., reason: _Optional[str] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ...) -> None: ...
 
 class ListRequest(_message.Message):
-    __slots__ = ("namespace", "statuses", "service", "method", "id_prefix", "parent_id", "limit", "cursor")
+    __slots__ = ("namespace", "statuses", "service", "method", "id_prefix", "parent_id", "limit", "cursor", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     STATUSES_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
@@ -229,6 +245,7 @@ class ListRequest(_message.Message):
     PARENT_ID_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     statuses: _containers.RepeatedScalarFieldContainer[_common_pb2.Status]
     service: str
@@ -237,7 +254,8 @@ class ListRequest(_message.Message):
     parent_id: str
     limit: int
     cursor: str
-    def __init__(self, namespace: _Optional[str] = ..., statuses: _Optional[_Iterable[_Union[_common_pb2.Status, str]]] = ..., service: _Optional[str] = ..., method: _Optional[str] = ..., id_prefix: _Optional[str] = ..., parent_id: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, namespace: _Optional[str] = ..., statuses: _Optional[_Iterable[_Union[_common_pb2.Status, str]]] = ..., service: _Optional[str] = ..., method: _Optional[str] = ..., id_prefix: _Optional[str] = ..., parent_id: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ListReply(_message.Message):
     __slots__ = ("items", "next_cursor")

@@ -145,8 +145,15 @@ class ParentLink(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., path: _Optional[str] = ..., detached: bool = ...) -> None: ...
 
 class StartOptions(_message.Message):
-    __slots__ = ("priority", "start_at_ms", "attempt_timeout_ms", "execution_timeout_ms", "retry", "handler_retry", "metadata", "delay_ms")
+    __slots__ = ("priority", "start_at_ms", "attempt_timeout_ms", "execution_timeout_ms", "retry", "handler_retry", "metadata", "delay_ms", "labels")
     class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -161,6 +168,7 @@ class StartOptions(_message.Message):
     HANDLER_RETRY_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     priority: int
     start_at_ms: int
     attempt_timeout_ms: int
@@ -169,7 +177,8 @@ class StartOptions(_message.Message):
     handler_retry: Retry
     metadata: _containers.ScalarMap[str, str]
     delay_ms: int
-    def __init__(self, priority: _Optional[int] = ..., start_at_ms: _Optional[int] = ..., attempt_timeout_ms: _Optional[int] = ..., execution_timeout_ms: _Optional[int] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., handler_retry: _Optional[_Union[Retry, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., delay_ms: _Optional[int] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, priority: _Optional[int] = ..., start_at_ms: _Optional[int] = ..., attempt_timeout_ms: _Optional[int] = ..., execution_timeout_ms: _Optional[int] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., handler_retry: _Optional[_Union[Retry, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., delay_ms: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("done", "total", "message")

@@ -82,10 +82,11 @@ class Description(Struct, frozen=True):
     detail: str = ""
     progress: Progress | None = None
     parent_id: str = ""
+    labels: dict[str, str] = {}
 
 
 class ListRequest(Struct, frozen=True):
-    """A page of executions, newest first; empty fields match all."""
+    """A page of executions, newest first; empty fields match all, all of `labels` must."""
 
     namespace: str
     statuses: tuple[Status, ...] = ()
@@ -95,6 +96,7 @@ class ListRequest(Struct, frozen=True):
     parent_id: str = ""
     limit: int = 100
     cursor: str = ""
+    labels: dict[str, str] = {}
 
 
 class ListReply(Struct, frozen=True):

@@ -6,6 +6,7 @@ Each check raises with the size and the limit in the message. Nothing here does 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 from perdure_runtime.core.errors import InvalidArgumentError, LimitExceededError
@@ -19,6 +20,7 @@ MAX_PATH_CHARS: Final = 4096
 JOURNAL_WARNING_ENTRIES: Final = 50_000
 MAX_LOOP_TURNS: Final = 100_000
 RESERVED_ID_PREFIX: Final = "~"
+MAX_LABELS: Final = 32
 MAX_DUE_MS: Final = 253_402_300_799_000  # the end of the year 9999
 
 
@@ -61,6 +63,19 @@ def check_execution_id(execution_id: str) -> str:
             "choose another"
         )
     return execution_id
+
+
+def check_labels(labels: Mapping[str, str]) -> None:
+    """Check what an execution is to be found by: at most 32 names with values of 1..255 characters.
+
+    Raises:
+        InvalidArgumentError, LimitExceededError: a name or value is none; there are too many.
+    """
+    if len(labels) > MAX_LABELS:
+        raise LimitExceededError(f"{len(labels)} labels were given; the limit is {MAX_LABELS}")
+    for name, value in labels.items():
+        check_name("label", name)
+        check_name(f"the value of label {name!r}", value)
 
 
 def check_payload_bytes(what: str, size_bytes: int) -> None:

@@ -40,6 +40,7 @@ class ExecutionRow(Struct):
     held: bytes = b""  # JSON: what was left of each timeout (ms) while paused or blocked
     lane_order: int = 0  # place in the lane of its object, over all lanes; 0: in none
     held_objects: tuple[str, ...] = ()  # "Class/id", held by those who await it
+    labels: dict[str, str] = {}  # what lists filter by; never changed
 
 
 class ObjectRow(Struct, frozen=True):

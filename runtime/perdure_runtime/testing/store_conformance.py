@@ -455,10 +455,12 @@ class ListsAndDeletion:
     async def test_lists_are_newest_first_and_filtered(self, opening: Opening) -> None:
         parent = ParentLink(key_of("a"), 1, 1, "0:0")
         rows = {
-            "a": row_of(key_of("a"), Status.RUNNING, 10),
-            "b": row_of(key_of("b"), Status.FAILED, 30, service="mail"),
+            "a": row_of(key_of("a"), Status.RUNNING, 10, labels={"team": "a", "tier": "1"}),
+            "b": row_of(key_of("b"), Status.FAILED, 30, service="mail", labels={"team": "b"}),
             "ba": row_of(key_of("ba"), Status.QUEUED, 20, method="refund", parent=parent),
-            "bb": row_of(key_of("bb"), Status.RUNNING, 20, parent=parent),
+            "bb": row_of(
+                key_of("bb"), Status.RUNNING, 20, parent=parent, labels={"tier": "1", "team": "a"}
+            ),
             "x": row_of(key_of("x", "other"), Status.RUNNING, 99),
         }
         cases: tuple[tuple[list[str], Filter], ...] = (
@@ -473,13 +475,37 @@ class ListsAndDeletion:
             (["b", "bb", "ba", "a"], Filter("default", id_prefix="")),
             (["bb"], Filter("default", parent=key_of("a"), statuses=(Status.RUNNING,))),
             ([], Filter("nowhere")),
+            (["bb", "a"], Filter("default", labels={"team": "a"})),
+            (["bb", "a"], Filter("default", labels={"team": "a", "tier": "1"})),
+            (["bb"], Filter("default", (Status.FAILED, Status.RUNNING), "orders", id_prefix="b")),
+            (["b"], Filter("default", (Status.FAILED,), labels={"team": "b"})),
+            ([], Filter("default", labels={"team": "b", "tier": "1"})),
+            ([], Filter("other", labels={"team": "a"})),
         )
         async with owning(opening) as owner:
             await owner.put(*rows.values())
+            await owner.put(*rows.values())  # a row that is written again has its labels once
             for ids, criteria in cases:
                 page = await owner.store.query(criteria, 10)
                 assert page.rows == [rows[id] for id in ids], criteria
                 assert page.next_cursor == ""
+
+    async def test_pages_of_a_label_cover_everything_once(self, opening: Opening) -> None:
+        rows = [
+            row_of(key_of(f"r{n:02}"), created_ms=n // 4, labels={"team": "ab"[n % 2], "x": "y"})
+            for n in range(20)
+        ]
+        async with owning(opening) as owner:
+            await owner.put(*rows)
+            seen: list[ExecutionRow] = []
+            cursor, criteria = "", Filter("default", labels={"team": "b", "x": "y"})
+            while cursor or not seen:
+                page = await owner.store.query(criteria, 3, cursor)
+                seen += page.rows
+                cursor = page.next_cursor
+                await owner.store.delete([page.rows[-1].key])
+            assert seen == rows[:0:-2]
+            assert len((await owner.store.query(criteria, 100)).rows) == 6
 
     async def test_pages_cover_everything_once_while_rows_come_and_go(
         self, opening: Opening

@@ -21,6 +21,7 @@ def row_of(
     method: str = "place",
     parent: ParentLink | None = None,
     run_index: int = 0,
+    labels: dict[str, str] | None = None,
 ) -> ExecutionRow:
     """A row for tests."""
     return ExecutionRow(
@@ -31,6 +32,7 @@ def row_of(
         created_ms=created_ms,
         parent=parent,
         run_index=run_index,
+        labels=labels or {},
     )
 
 

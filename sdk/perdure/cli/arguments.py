@@ -50,6 +50,20 @@ Timeout = Annotated[
     float | None, typer.Option(help="Seconds for the execution.", show_default=False)
 ]
 
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="NAME=VALUE", help="May be given several times."),
+]
+
+
+def parse_labels(labels: list[str] | None) -> dict[str, str]:
+    """`--label name=value` options as one mapping. Raises `UsageError`."""
+    pairs = [label.partition("=") for label in labels or ()]
+    for name, separator, value in pairs:
+        if not (name and separator and value):
+            raise UsageError(f"--label {name}{separator}{value} is no label; say name=value")
+    return {name: value for name, _, value in pairs}
+
 
 def parse_duration(text: str, what: str) -> int:
     """`90s`, `30m`, `12h`, `7d` or `never` (0) in milliseconds. Raises `UsageError`."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.arguments import Endpoint, Format, Namespace, Output, Token
+from perdure.cli.arguments import Endpoint, Format, Labels, Namespace, Output, Token
 from perdure.cli.connecting import with_client
 from perdure.cli.failures import failures_shown
 from perdure.cli.selecting import (
@@ -32,6 +32,7 @@ def cancel(
     service: OfService = "",
     function: OfFunction = "",
     prefix: IdPrefix = "",
+    label: Labels = None,
     yes: Yes = False,
     reason: Reason = "",
     endpoint: Endpoint = None,
@@ -41,7 +42,7 @@ def cancel(
 ) -> None:
     """Ask executions to stop; their `finally` blocks still run."""
     with failures_shown():
-        selected = Selected(ids, status, service, function, prefix, yes)
+        selected = Selected(ids, status, service, function, prefix, yes, label)
 
     async def work(client: Client) -> int:
         return await apply(client, "cancel", selected, "cancel requested", output, reason=reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.cli.arguments import Endpoint, Format, Namespace, Output, Token
+from perdure.cli.arguments import Endpoint, Format, Labels, Namespace, Output, Token
 from perdure.cli.connecting import with_client
 from perdure.cli.failures import failures_shown
 from perdure.cli.selecting import (
@@ -28,6 +28,7 @@ def pause(
     service: OfService = "",
     function: OfFunction = "",
     prefix: IdPrefix = "",
+    label: Labels = None,
     yes: Yes = False,
     reason: str = "",
     endpoint: Endpoint = None,
@@ -37,7 +38,7 @@ def pause(
 ) -> None:
     """Park executions until they are resumed."""
     with failures_shown():
-        selected = Selected(ids, status, service, function, prefix, yes)
+        selected = Selected(ids, status, service, function, prefix, yes, label)
 
     async def work(client: Client) -> int:
         return await apply(client, "pause", selected, "paused", output, reason=reason)
@@ -51,6 +52,7 @@ def resume(
     service: OfService = "",
     function: OfFunction = "",
     prefix: IdPrefix = "",
+    label: Labels = None,
     yes: Yes = False,
     endpoint: Endpoint = None,
     namespace: Namespace = None,
@@ -59,7 +61,7 @@ def resume(
 ) -> None:
     """Let paused or blocked executions go on."""
     with failures_shown():
-        selected = Selected(ids, status, service, function, prefix, yes)
+        selected = Selected(ids, status, service, function, prefix, yes, label)
 
     async def work(client: Client) -> int:
         return await apply(client, "resume", selected, "resumed", output)
@@ -73,6 +75,7 @@ def delete(
     service: OfService = "",
     function: OfFunction = "",
     prefix: IdPrefix = "",
+    label: Labels = None,
     yes: Yes = False,
     endpoint: Endpoint = None,
     namespace: Namespace = None,
@@ -81,7 +84,7 @@ def delete(
 ) -> None:
     """Forget executions that have ended."""
     with failures_shown():
-        selected = Selected(ids, status, service, function, prefix, yes)
+        selected = Selected(ids, status, service, function, prefix, yes, label)
 
     async def work(client: Client) -> int:
         return await apply(client, "delete", selected, "deleted", output)

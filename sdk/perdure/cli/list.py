@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.arguments import Endpoint, Format, Namespace, Output, Token
+from perdure.cli.arguments import (
+    Endpoint,
+    Format,
+    Labels,
+    Namespace,
+    Output,
+    Token,
+    parse_labels,
+)
 from perdure.cli.connecting import with_client
+from perdure.cli.failures import failures_shown
 from perdure.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -27,6 +36,7 @@ def list_executions(
     service: OfService = "",
     function: OfFunction = "",
     prefix: IdPrefix = "",
+    label: Labels = None,
     limit: Limit = 50,
     endpoint: Endpoint = None,
     namespace: Namespace = None,
@@ -34,6 +44,8 @@ def list_executions(
     output: Output = Format.TABLE,
 ) -> None:
     """List executions, newest first."""
+    with failures_shown():
+        labels = parse_labels(label)
 
     async def work(client: Client) -> None:
         found = client.list(
@@ -41,6 +53,7 @@ def list_executions(
             service=service,
             method=function,
             id_prefix=prefix,
+            labels=labels,
             limit=limit,
         )
         items = [info async for info in found]

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.arguments import Endpoint, Format, Namespace, Output, Token, parse_json
+from perdure.cli.arguments import (
+    Endpoint,
+    Format,
+    Labels,
+    Namespace,
+    Output,
+    Token,
+    parse_json,
+)
 from perdure.cli.connecting import with_client
 from perdure.cli.failures import failures_shown
 from perdure.cli.selecting import (
@@ -34,6 +42,7 @@ def retry(
     service: OfService = "",
     function: OfFunction = "",
     prefix: IdPrefix = "",
+    label: Labels = None,
     yes: Yes = False,
     input: NewInput = None,
     endpoint: Endpoint = None,
@@ -43,7 +52,7 @@ def retry(
 ) -> None:
     """Start a new attempt of failed, timed out, paused or blocked executions."""
     with failures_shown():
-        selected = Selected(ids, status, service, function, prefix, yes)
+        selected = Selected(ids, status, service, function, prefix, yes, label)
         changes = {} if input is None else {"input": parse_json(input, "--input")}
 
     async def work(client: Client) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from perdure.cli.arguments import Format
+from perdure.cli.arguments import Format, parse_labels
 from perdure.cli.failures import ExitCode, UsageError, exit_code, tell
 from perdure.cli.output import print_fields, print_json, print_table
 
@@ -44,6 +44,7 @@ class Selected:
     function: str = ""
     prefix: str = ""
     yes: bool = False
+    label: list[str] | None = None
     filter: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,11 +53,13 @@ class Selected:
             "service": self.service,
             "method": self.function,
             "id_prefix": self.prefix,
+            "labels": parse_labels(self.label),
         }
         filter = {name: value for name, value in given.items() if value}
         if bool(filter) == bool(self.ids):
             raise UsageError(
-                "give the ids of executions, or a filter: --status, --service, --function, --prefix"
+                "give the ids of executions, or a filter: --status, --service, --function, "
+                "--prefix, --label"
             )
         object.__setattr__(self, "filter", filter)
 

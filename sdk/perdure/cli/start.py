@@ -10,6 +10,7 @@ from perdure.cli.arguments import (
     Format,
     FunctionName,
     Input,
+    Labels,
     Namespace,
     NewId,
     Output,
@@ -19,6 +20,7 @@ from perdure.cli.arguments import (
     Timeout,
     Token,
     parse_json,
+    parse_labels,
     parse_time,
 )
 from perdure.cli.connecting import with_client
@@ -38,6 +40,7 @@ def start(
     delay: Delay = None,
     start_at: StartAt = None,
     timeout: Timeout = None,
+    label: Labels = None,
     endpoint: Endpoint = None,
     namespace: Namespace = None,
     token: Token = None,
@@ -46,6 +49,7 @@ def start(
     """Start an execution and return when the start is on disk."""
     with failures_shown():
         payload = parse_json(input)
+        labels = parse_labels(label)
         when = None if start_at is None else parse_time(start_at, "--start-at")
 
     async def work(client: Client) -> None:
@@ -58,6 +62,7 @@ def start(
             delay=delay,
             start_at=when,
             timeout=timeout,
+            labels=labels,
         )
         if output is Format.JSON:
             print_json({"id": handle.id, "created": handle.created})

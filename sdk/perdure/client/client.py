@@ -85,6 +85,7 @@ class StartKeywords(TypedDict, total=False):
     retry: RetryPolicy | int | None
     service: str | None
     metadata: Mapping[str, str] | None
+    labels: Mapping[str, str] | None
 
 
 class Client:
@@ -290,7 +291,7 @@ class Client:
             backfill: of the ticks that an outage missed, the "latest" is made up for, "all" in
                 order, or "none".
             replace: whether an existing schedule of the id takes the new settings.
-            priority, timeout, retry, service, metadata: of each start.
+            priority, timeout, retry, service, metadata, labels: of each start.
 
         Raises:
             AlreadyExistsError: a schedule of the id exists with other settings.
@@ -367,12 +368,14 @@ class Client:
         method: str = "",
         id_prefix: str = "",
         parent_id: str = "",
+        labels: Mapping[str, str] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[ExecutionInfo]:
         """Executions of the namespace, newest first, fetched page by page.
 
         Args:
             status: one status or several; all when None.
+            labels: only those that were started with all of these.
             limit: how many at most; all when None.
 
         Raises:
@@ -385,6 +388,7 @@ class Client:
             method=method,
             id_prefix=id_prefix,
             parent_id=parent_id,
+            labels=dict(labels or {}),
         )
         return pages(self.transport, request, limit)
 
@@ -525,6 +529,7 @@ class Client:
         method: str = "",
         id_prefix: str = "",
         parent_id: str = "",
+        labels: Mapping[str, str] | None = None,
         reason: str = "",
         input: Any = _UNSET,
     ) -> Sequence[ControlResult]:
@@ -552,7 +557,7 @@ class Client:
             self.transport,
             self.namespace,
             ControlOperation(operation),
-            Selection(ids, status, service, method, id_prefix, parent_id),
+            Selection(ids, status, service, method, id_prefix, parent_id, labels or {}),
             reason=reason,
             new_input=changed,
         )

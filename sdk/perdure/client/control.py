@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 from uuid import uuid4
@@ -35,6 +35,7 @@ class Selection:
     method: str = ""
     id_prefix: str = ""
     parent_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def pages(self, namespace: str) -> Iterator[ControlRequest]:
         """Requests without an operation yet: pages of ids, or the first page of the filter.
@@ -42,11 +43,18 @@ class Selection:
         Raises:
             InvalidArgumentError: neither ids nor a filter, or both; or there is no such status.
         """
-        given = (self.status, self.service, self.method, self.id_prefix, self.parent_id)
+        given = (
+            self.status,
+            self.service,
+            self.method,
+            self.id_prefix,
+            self.parent_id,
+            self.labels,
+        )
         if any(given) == (self.ids is not None):
             raise errors.InvalidArgumentError(
                 "say which executions: ids=, or at least one of status=, service=, method=, "
-                "id_prefix= and parent_id=, not both"
+                "id_prefix=, parent_id= and labels=, not both"
             )
         empty = ControlRequest(namespace, "", ControlOperation.CANCEL)
         if self.ids is None:
@@ -58,6 +66,7 @@ class Selection:
                 self.id_prefix,
                 self.parent_id,
                 PAGE,
+                labels=dict(self.labels),
             )
             yield replace(empty, filter=filter)
             return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from perdure.client.transport import Transport
 from perdure_runtime.core.client import Description, ListRequest
@@ -48,6 +50,7 @@ class ExecutionInfo:
     detail: str
     progress: Progress | None
     parent_id: str
+    labels: Mapping[str, str]
 
 
 ExecutionSummary = ExecutionInfo
@@ -75,6 +78,7 @@ def execution_info(description: Description) -> ExecutionInfo:
         detail=description.detail,
         progress=description.progress,
         parent_id=description.parent_id,
+        labels=description.labels,
     )
 
 
@@ -103,18 +107,7 @@ async def pages(
     cursor = ""
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
-        reply = await transport.list(
-            ListRequest(
-                namespace=request.namespace,
-                statuses=request.statuses,
-                service=request.service,
-                method=request.method,
-                id_prefix=request.id_prefix,
-                parent_id=request.parent_id,
-                limit=size,
-                cursor=cursor,
-            )
-        )
+        reply = await transport.list(msgspec.structs.replace(request, limit=size, cursor=cursor))
         for item in reply.items:
             yield execution_info(item)
         if left is not None:

@@ -43,6 +43,7 @@ class ScheduleKeywords(TypedDict, total=False):
     retry: RetryPolicy | int | None
     service: str | None
     metadata: Mapping[str, str] | None
+    labels: Mapping[str, str] | None
 
 
 TIMING = ("id", "cron", "every", "timezone", "overlap", "jitter", "backfill", "replace")

@@ -22,4 +22,5 @@ def start_options(options: CallOptions) -> StartOptions:
         retry=None if retry is None else retry.core(),
         handler_retry=DEFAULT_RETRY.core(),
         metadata=dict(options.metadata),
+        labels=dict(options.labels),
     )

@@ -93,6 +93,7 @@ class DurableFunction(Generic[P, T]):
         retry: RetryPolicy | int | None = None,
         service: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> DurableFunction[P, T]:
         """The same function with options for its calls and starts; see `CallOptions`.
 

@@ -48,6 +48,7 @@ CREATE TABLE executions (
     lane_order       INTEGER NOT NULL,
     held_objects     TEXT    NOT NULL,
     run_index        INTEGER NOT NULL,
+    labels           TEXT    NOT NULL,
     UNIQUE (namespace, id)
 ) STRICT;
 CREATE INDEX executions_by_age ON executions (namespace, created_ms, id);
@@ -66,6 +67,16 @@ CREATE INDEX executions_by_end ON executions (ended_ms)
 
 -- The lanes of objects, as a start-up rebuilds them: only what waits for an object or holds one.
 CREATE INDEX executions_in_lanes ON executions (lane_order, namespace, id) WHERE lane_order > 0;
+
+-- What lists filter by, in the order of their pages. Written with the row, removed with it.
+CREATE TABLE labels (
+    label_namespace TEXT    NOT NULL,
+    label           TEXT    NOT NULL,
+    value           TEXT    NOT NULL,
+    since_ms        INTEGER NOT NULL,
+    execution_id    TEXT    NOT NULL,
+    PRIMARY KEY (label_namespace, label, value, since_ms, execution_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE journal (
     execution INTEGER NOT NULL,

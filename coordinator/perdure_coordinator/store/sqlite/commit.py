@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from perdure_coordinator.store.sqlite.connection import writing
+from perdure_coordinator.store.sqlite.labels import remove_labels, write_labels
 from perdure_coordinator.store.sqlite.mailboxes import write_mail
 from perdure_coordinator.store.sqlite.maintenance import PAGE_BYTES
 from perdure_coordinator.store.sqlite.rows import identity_of, object_columns, state_of
@@ -37,8 +38,9 @@ INSERT INTO executions (
     shard, service, method, target_key, created_ms, input_digest, kind, parent_namespace,
     parent_id, parent_run, parent_attempt, parent_path, parent_detached,
     status, run, attempt, priority, due_ms, started_ms, ended_ms, updated_ms, crash_count,
-    crash_index, build_id, error, detail, progress, held, lane_order, held_objects, run_index)
-VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+    crash_index, build_id, error, detail, progress, held, lane_order, held_objects, run_index,
+    labels)
+VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (namespace, id) DO UPDATE SET
     shard = excluded.shard, service = excluded.service, method = excluded.method,
     target_key = excluded.target_key, created_ms = excluded.created_ms,
@@ -52,7 +54,8 @@ ON CONFLICT (namespace, id) DO UPDATE SET
     crash_count = excluded.crash_count, crash_index = excluded.crash_index,
     build_id = excluded.build_id, error = excluded.error, detail = excluded.detail,
     progress = excluded.progress, held = excluded.held, lane_order = excluded.lane_order,
-    held_objects = excluded.held_objects, run_index = excluded.run_index
+    held_objects = excluded.held_objects, run_index = excluded.run_index,
+    labels = excluded.labels
 """
 _FIND_PLACE: Final = """
 SELECT number, (SELECT max(position) FROM journal WHERE execution = number)
@@ -167,6 +170,7 @@ def _write_rows(connection: sqlite3.Connection, rows: Iterable[ExecutionRow]) ->
     connection.executemany(
         _UPSERT_ROW, [(*row.key, *identity_of(row), *state_of(row)) for row in rows]
     )
+    write_labels(connection, rows)
 
 
 def _journal_rows(
@@ -273,10 +277,14 @@ def delete_executions(
     with writing(connection):
         for key in keys:
             found = connection.execute(
-                "DELETE FROM executions WHERE namespace = ? AND id = ? RETURNING number", key
+                "DELETE FROM executions WHERE namespace = ? AND id = ?"
+                " RETURNING number, labels, created_ms",
+                key,
             ).fetchall()
-            connection.executemany("DELETE FROM journal WHERE execution = ?", found)
-            connection.executemany("DELETE FROM timers WHERE execution = ?", found)
+            for number, labels, created_ms in found:
+                connection.execute("DELETE FROM journal WHERE execution = ?", (number,))
+                connection.execute("DELETE FROM timers WHERE execution = ?", (number,))
+                remove_labels(connection, key, labels, created_ms)
             connection.execute("DELETE FROM waits WHERE namespace = ? AND execution_id = ?", key)
 
 

@@ -11,6 +11,11 @@ import sqlite3
 from typing import Any, Final
 
 from perdure_coordinator.store.sqlite.connection import snapshot
+from perdure_coordinator.store.sqlite.labels import (
+    SELECT_LABELLED,
+    leading_label,
+    other_labels,
+)
 from perdure_coordinator.store.sqlite.rows import SELECT_ROW, row_from
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.storage import ExecutionRow, Filter, Page, page_cursor, parse_cursor
@@ -57,11 +62,18 @@ def _statement(
         end = prefix_end(filter.id_prefix)
         if end is not None:
             where("id < ?", end)
+    select, age = SELECT_ROW, ("created_ms", "id")
+    if filter.labels:
+        select, age = SELECT_LABELLED, ("since_ms", "execution_id")
+        condition, values = leading_label(filter.namespace, filter.labels)
+        where(condition, *values)
+        for condition, *values in other_labels(filter.labels):
+            where(condition, *values)
     if after:
-        where("(created_ms, id) < (?, ?)", *parse_cursor(after))
+        where(f"({age[0]}, {age[1]}) < (?, ?)", *parse_cursor(after))
     condition = " AND ".join(conditions)  # fixed words; values go in as parameters
-    order = "ORDER BY created_ms DESC, id DESC LIMIT ?"
-    return f"{SELECT_ROW} WHERE {condition} {order}", [*parameters, limit]
+    order = f"ORDER BY {age[0]} DESC, {age[1]} DESC LIMIT ?"
+    return f"{select} WHERE {condition} {order}", [*parameters, limit]
 
 
 def prefix_end(prefix: str) -> str | None:

@@ -18,7 +18,7 @@ class StartOptions(Struct, frozen=True):
     """What a start may say beside target and input; None leaves it to the function's definition.
 
     `delay_ms` counts from the acceptance of the start on the coordinator's clock; the later of it
-    and `start_at_ms` holds.
+    and `start_at_ms` holds. `labels` are what lists filter by.
     """
 
     priority: int = 0
@@ -29,6 +29,7 @@ class StartOptions(Struct, frozen=True):
     handler_retry: Retry | None = None
     metadata: dict[str, str] = {}
     delay_ms: int = 0
+    labels: dict[str, str] = {}
 
 
 class Forked(Struct, frozen=True):

@@ -48,6 +48,7 @@ def create(
         parent=parent,
         due_ms=start_at_ms,
         held_objects=held,
+        labels=options.labels,
     )
     execution = Execution(row)
     entry = ExecutionCreated(

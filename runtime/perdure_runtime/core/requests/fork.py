@@ -140,6 +140,7 @@ def fork(
         kind=source.kind,
         started_ms=now_ms,
         build_id=source.build_id,
+        labels=created.options.labels,
     )
     execution = Execution(row)
     decision = Decision(reply=True, effects=[Enqueue()])

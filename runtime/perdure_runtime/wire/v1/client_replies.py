@@ -79,6 +79,7 @@ def fill_description(message: client_pb2.Description, description: Description) 
     message.detail = wire_text(description.detail)
     fill_progress(message.progress, description.progress)
     message.parent_id = description.parent_id
+    message.labels.update(description.labels)
 
 
 def read_description(message: client_pb2.Description) -> Description:
@@ -103,6 +104,7 @@ def read_description(message: client_pb2.Description) -> Description:
         detail=message.detail,
         progress=read_progress(message.progress) if message.HasField("progress") else None,
         parent_id=message.parent_id,
+        labels=dict(message.labels),
     )
 
 

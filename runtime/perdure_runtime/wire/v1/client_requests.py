@@ -136,6 +136,7 @@ def fill_list_request(message: client_pb2.ListRequest, request: ListRequest) -> 
     message.method = request.method
     message.id_prefix = request.id_prefix
     message.parent_id = request.parent_id
+    message.labels.update(request.labels)
     message.limit = request.limit
     message.cursor = request.cursor
 
@@ -149,6 +150,7 @@ def read_list_request(message: client_pb2.ListRequest) -> ListRequest:
         method=message.method,
         id_prefix=message.id_prefix,
         parent_id=message.parent_id,
+        labels=dict(message.labels),
         limit=message.limit or 100,
         cursor=message.cursor,
     )

@@ -104,6 +104,8 @@ def fill_options(message: common_pb2.StartOptions, options: StartOptions) -> Non
         message.metadata.update(options.metadata)
     if options.delay_ms:
         message.delay_ms = options.delay_ms
+    if options.labels:
+        message.labels.update(options.labels)
 
 
 def read_options(message: common_pb2.StartOptions) -> StartOptions:
@@ -118,6 +120,7 @@ def read_options(message: common_pb2.StartOptions) -> StartOptions:
         handler_retry=read_retry(message.handler_retry) if has("handler_retry") else None,
         metadata=dict(message.metadata),
         delay_ms=message.delay_ms,
+        labels=dict(message.labels),
     )
 
 
