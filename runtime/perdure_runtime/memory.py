@@ -136,6 +136,12 @@ class MemoryStore:
         rows = [row for row in self._disk().rows.values() if row.lane_order > max(after, 0)]
         return [_copy(row) for row in sorted(rows, key=_place)[:limit]]
 
+    async def scan_places(self, after: ExecutionKey | None, limit: int) -> list[ExecutionRow]:
+        """Rows with a place, in key order."""
+        rows = sorted(self._disk().rows.values(), key=attrgetter("key"))
+        wanted = [row for row in rows if row.has_place and (after is None or row.key > after)]
+        return [_copy(row) for row in wanted[:limit]]
+
     async def load_objects(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, ObjectRow]:
         """The objects that exist among `keys`."""
         objects = self._disk().objects

@@ -292,6 +292,10 @@ class Store(Protocol):
         """Rows with a `lane_order` above `after` in that order; the engine gives each one once."""
         ...
 
+    async def scan_places(self, after: ExecutionKey | None, limit: int) -> list[ExecutionRow]:
+        """Rows with a place, in key order, after the given key."""
+        ...
+
     async def load_objects(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, ObjectRow]:
         """The objects that exist among `keys`."""
         ...

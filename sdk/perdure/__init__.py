@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from perdure.decorators import task, workflow
     from perdure.embedding import embedded
     from perdure.objects.base import DurableObject
-    from perdure.options import RetryPolicy
+    from perdure.options import RateLimit, RetryPolicy
     from perdure.service import Service
     from perdure_runtime.core.errors import (
         AlreadyExistsError,
@@ -66,6 +66,7 @@ _HOMES = {
     "NotFoundError": _ERRORS,
     "PerdureError": _ERRORS,
     "ReentrancyError": _ERRORS,
+    "RateLimit": "perdure.options",
     "RetryPolicy": "perdure.options",
     "SerializationError": _ERRORS,
     "Service": "perdure.service",
@@ -103,6 +104,7 @@ __all__ = [
     "NonRetryableError",
     "NotFoundError",
     "PerdureError",
+    "RateLimit",
     "ReentrancyError",
     "RetryPolicy",
     "SerializationError",

@@ -90,7 +90,7 @@ class Definition:
 
     def method_spec(self, service: str, version: str) -> MethodSpec:
         """What a worker tells the coordinator about it."""
-        retry = self.options.retry
+        retry, rate_limit = self.options.retry, self.options.rate_limit
         return MethodSpec(
             service=service,
             method=self.name,
@@ -100,6 +100,8 @@ class Definition:
             attempt_timeout_ms=self.options.attempt_timeout_ms,
             execution_timeout_ms=self.options.execution_timeout_ms,
             on_exhausted=self.options.on_exhausted,
+            max_concurrency=self.options.max_concurrency or 0,
+            rate=None if rate_limit is None else rate_limit.core(),
             input_schema=_json(self.signature.input_schema()),
             output_schema=_json(self.signature.output_schema()),
         )

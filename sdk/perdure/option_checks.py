@@ -72,6 +72,13 @@ def check_factor(where: str, name: str, value: object) -> float:
     return float(value)
 
 
+def check_number(where: str, name: str, value: object) -> float:
+    """Return `value` if it is a finite number."""
+    if not _is_number(value) or not math.isfinite(value):
+        raise InvalidArgumentError(f"{where}: {name} must be a number, not {value!r}")
+    return float(value)
+
+
 def check_seconds(where: str, name: str, value: object, *, zero: bool = False) -> float:
     """`value` as seconds: finite, positive (or `zero`), and less than a hundred years."""
     least = "0 or more" if zero else "more than 0"

@@ -17,6 +17,7 @@ from perdure.option_checks import (
     StateScope,
     check_count,
     check_factor,
+    check_number,
     check_seconds,
     error_classes,
     milliseconds,
@@ -26,6 +27,7 @@ from perdure.option_checks import (
 from perdure_runtime.core.client import IdPolicy
 from perdure_runtime.core.errors import InvalidArgumentError, NonRetryableError
 from perdure_runtime.core.limits import check_execution_id, check_labels, check_name
+from perdure_runtime.core.rates import Rate, check_limits
 from perdure_runtime.core.retry import Retry
 
 
@@ -77,6 +79,31 @@ class RetryPolicy:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How many executions of a name begin, in all workers together (semantics, section 3).
+
+    Args:
+        per_second: on average; less than one is fine.
+        burst: at once, after a pause.
+
+    Raises:
+        InvalidArgumentError: a value is not allowed.
+    """
+
+    per_second: float
+    burst: int = 1
+
+    def __post_init__(self) -> None:
+        check_number("RateLimit", "per_second", self.per_second)
+        check_count("RateLimit", "burst", self.burst, minimum=1)
+        check_limits("RateLimit", 0, self.core())
+
+    def core(self) -> Rate:
+        """As the coordinator keeps it."""
+        return Rate(float(self.per_second), self.burst)
+
+
 DEFAULT_RETRY: Final = RetryPolicy()
 NO_RETRIES: Final = RetryPolicy(max_retries=0)
 
@@ -95,6 +122,8 @@ class Options:
         max_concurrent_steps: None for no limit.
         raises: classes that callers get back as they are.
         id_from: makes the id of a direct call from its input.
+        max_concurrency: executions that are under way at a time; None for no limit.
+        rate_limit: how many of them begin.
     """
 
     retry: RetryPolicy | None = None
@@ -111,6 +140,8 @@ class Options:
     at_most_once: bool = False
     raises: Errors = ()
     id_from: Callable[..., str] | None = None
+    max_concurrency: int | None = None
+    rate_limit: RateLimit | None = None
 
 
 DEFAULT_OPTIONS: Final = Options()
@@ -186,6 +217,18 @@ class CallOptions:
         return replace(
             self, **{name: value for name, value in changes.items() if value is not None}
         )
+
+
+def checked_limits(
+    where: str, max_concurrency: object, rate_limit: object
+) -> tuple[int | None, RateLimit | None]:
+    """The limits that a decorator or registration names. Raises `InvalidArgumentError`."""
+    most = None
+    if max_concurrency is not None:
+        most = check_count(where, "max_concurrency", max_concurrency, minimum=1)
+    if rate_limit is not None and not isinstance(rate_limit, RateLimit):
+        raise InvalidArgumentError(f"{where}: rate_limit must be a RateLimit, not {rate_limit!r}")
+    return most, rate_limit
 
 
 def retry_policy(where: str, retry: RetryPolicy | int | None) -> RetryPolicy | None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 from perdure.decorators.shape import is_coroutine_function, looks_durable
 from perdure.definition import Definition, Kind
 from perdure.objects.definition import MethodDefinition, ObjectDefinition, object_definition
 from perdure.objects.function_state import function_state
+from perdure.options import RateLimit, checked_limits
 from perdure.registry import REGISTRY, definition_of
 from perdure_runtime.core.errors import InvalidArgumentError
 from perdure_runtime.core.limits import check_name
@@ -108,17 +110,36 @@ class Service:
     @overload
     def handler(self, function: F, /) -> F: ...
     @overload
-    def handler(self, /, *, name: str | None = None) -> Callable[[F], F]: ...
     def handler(
-        self, function: Callable[..., Any] | None = None, /, *, name: str | None = None
+        self,
+        /,
+        *,
+        name: str | None = None,
+        max_concurrency: int | None = None,
+        rate_limit: RateLimit | None = None,
+    ) -> Callable[[F], F]: ...
+    def handler(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        max_concurrency: int | None = None,
+        rate_limit: RateLimit | None = None,
     ) -> Any:
         """Offer a plain callable, sync (run in a thread) or async; returns it unchanged.
 
         A handler has no retries of its own: the policy of the flow that calls it applies.
 
+        Args:
+            name: under which it is offered; its own name when None.
+            max_concurrency, rate_limit: of its executions, as of `@durable.function`.
+
         Raises:
             TypeError: it is decorated or takes a context; the message says what to use.
         """
+
+        most, rate = checked_limits("handler()", max_concurrency, rate_limit)
 
         def offer(plain: Callable[..., Any]) -> Callable[..., Any]:
             if definition_of(plain) is not None and hasattr(plain, "definition"):
@@ -128,7 +149,9 @@ class Service:
                     f"handler {plain.__name__}() takes a context; use @durable.function and "
                     "service.add_function"
                 )
-            self.add_definition(_as_definition(plain, Kind.HANDLER), name=name)
+            definition = _as_definition(plain, Kind.HANDLER)
+            options = replace(definition.options, max_concurrency=most, rate_limit=rate)
+            self.add_definition(replace(definition, options=options), name=name)
             return plain
 
         return offer if function is None else offer(function)
@@ -224,6 +247,11 @@ def _described(definition: Definition, version: str) -> dict[str, Any]:
     entry["retry_delay"] = None if retry is None else retry.delay
     entry["timeout"] = _seconds(timeout_ms)
     entry["execution_timeout"] = _seconds(options.execution_timeout_ms)
+    entry["max_concurrency"] = options.max_concurrency
+    rate = options.rate_limit
+    entry["rate_limit"] = (
+        None if rate is None else {"per_second": rate.per_second, "burst": rate.burst}
+    )
     entry["doc"] = inspect.getdoc(definition.function) or ""
     entry["async"] = is_coroutine_function(definition.function)
     entry["input_schema"] = definition.signature.input_schema()

@@ -81,6 +81,7 @@ rows = st.builds(
     progress=st.binary(max_size=3),
     held=st.binary(max_size=3),
     lane_order=st.integers(0, 4),
+    has_place=st.booleans(),
     held_objects=st.lists(rarely_bad_texts, max_size=2).map(tuple),
     run_index=st.integers(0, 4),
 ).map(labelled)
@@ -296,6 +297,10 @@ class StoresAgree(RuleBasedStateMachine):
     def scan(self, after: ExecutionKey | None, limit: int, statuses: list[Status]) -> None:
         self.both("scan", lambda store: store.scan_unfinished(after, limit, statuses))
 
+    @rule(after=st.none() | keys, limit=st.integers(1, 4))
+    def scan_places(self, after: ExecutionKey | None, limit: int) -> None:
+        self.both("scan_places", lambda store: store.scan_places(after, limit))
+
     @rule(after=st.integers(-1, 4), limit=st.integers(1, 4))
     def scan_lanes(self, after: int, limit: int) -> None:
         self.both("scan_lanes", lambda store: store.scan_lanes(after, limit))
@@ -380,6 +385,7 @@ OPERATIONS = frozenset(
         "load",
         "scan",
         "scan_lanes",
+        "scan_places",
         "timers_due",
         "outbox",
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
 from perdure_coordinator.engine import Engine
 from perdure_coordinator.engine.dispatcher import LOADS_MAX, Dispatcher, Granted
+from perdure_coordinator.engine.places import Places
 from perdure_coordinator.engine.sessions import Session, Sessions
 from perdure_runtime.core.client import ControlOperation
 from perdure_runtime.core.entries import StartOptions, Target
@@ -15,12 +17,26 @@ from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import Activate, Finish, Hello, MethodSpec, Release
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.rows import Timer
 from perdure_runtime.memory import MemoryStore
 from tests.unit.engine_world import FLOW, HANDLER, control, request, running, until
 from tests.unit.scripted_worker import ScriptedWorker
 
 CHARGE = Target("orders", "charge")
 REFUND = Target("orders", "refund")
+
+
+class HandClock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.time_ms = 1_000_000
+
+    def now_ms(self) -> int:
+        return self.time_ms
+
+    async def wait(self, wake: asyncio.Event, until_ms: int) -> None:
+        raise AssertionError("nobody waits here")
 
 
 class Hall:
@@ -30,7 +46,10 @@ class Hall:
         self.answer = answer
         self.sessions = Sessions()
         self.granted: list[tuple[str, str]] = []
-        self.dispatcher = Dispatcher(self.sessions, self.grant)
+        self.clock = HandClock()
+        self.timers: list[Timer] = []
+        self.places = Places(self.clock, self.timers.append)
+        self.dispatcher = Dispatcher(self.sessions, self.grant, self.places)
 
     def session(self, slots: int, *targets: Target, namespace: str = "default") -> Session:
         methods = tuple(MethodSpec(t.service, t.method, "flow") for t in targets)

@@ -6,6 +6,8 @@ knows no sessions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from perdure_runtime.core.entries import Target
@@ -13,6 +15,7 @@ from perdure_runtime.core.errors import InvalidArgumentError
 from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.messages import Hello, MethodSpec
 from perdure_runtime.core.objects import OBJECT, class_of
+from perdure_runtime.core.rates import check_limits
 from perdure_runtime.storage import CatalogRow
 
 
@@ -22,6 +25,7 @@ class Catalog:
     def __init__(self) -> None:
         self.methods: dict[tuple[str, str, str], MethodSpec] = {}
         self._classes: dict[tuple[str, str], str] = {}  # service of each object class
+        self.on_changed: Callable[[str, MethodSpec], None] = lambda namespace, spec: None
 
     def check(self, hello: Hello) -> None:
         """Raise InvalidArgumentError for a registration that cannot be."""
@@ -36,6 +40,7 @@ class Catalog:
             seen.add((spec.service, spec.method))
             if spec.kind == OBJECT:
                 self._check_object(hello.namespace, spec)
+            check_limits(f"{spec.service}/{spec.method}", spec.max_concurrency, spec.rate)
 
     def remember(self, namespace: str, spec: MethodSpec) -> None:
         """A method is registered, now or in an earlier owner's time."""
@@ -44,12 +49,16 @@ class Catalog:
             self._classes[namespace, class_of(spec.method)] = spec.service
 
     def register(self, hello: Hello) -> list[CatalogRow]:
-        """Remember what a worker offers; the rows to write for what is new or changed."""
+        """Remember what a worker offers; the rows to write for what is new or changed.
+
+        The last registration of a method is the one that counts.
+        """
         rows: list[CatalogRow] = []
         for spec in hello.methods:
             key = (hello.namespace, spec.service, spec.method)
             if self.methods.get(key) != spec:
                 self.remember(hello.namespace, spec)
+                self.on_changed(hello.namespace, spec)
                 rows.append(CatalogRow(*key, msgspec.msgpack.encode(spec)))
         return rows
 

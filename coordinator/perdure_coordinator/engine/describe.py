@@ -109,6 +109,9 @@ class Describer:
         target = row.target
         sessions = self._shard.sessions
         if sessions.offering(key.namespace, target.service, target.method):
+            for_place = self._shard.places.waiting_for(row)
+            if for_place:
+                return [for_place]
             return ["a free slot"]
         services = {s for n, s, _ in self._workers.catalog.methods if n == key.namespace}
         if sessions.serving(key.namespace, target.service):

@@ -1,6 +1,7 @@
 """Which queued execution goes to which session: by priority, then first come, to the least busy.
 
-The order holds over all methods, so that a long queue of one does not starve another. Queued
+The order holds over all methods, so that a long queue of one does not starve another, and neither
+does one that waits for a place (`places`). Queued
 executions need not be in memory; a bounded number of those next in line is loaded at a time.
 """
 
@@ -14,11 +15,12 @@ from enum import Enum, auto
 from itertools import count
 from typing import Final
 
+from perdure_coordinator.engine.places import MethodKey, Places
 from perdure_coordinator.engine.sessions import Session, Sessions
 from perdure_runtime.core.entries import Target
 from perdure_runtime.core.ids import ExecutionKey
 
-MethodKey = tuple[str, str, str]  # namespace, service, method
+_Queue = tuple[MethodKey, bool]  # those that have to get a place first wait by themselves
 _Item = tuple[int, int, ExecutionKey]  # -priority, serial, key
 
 LOADS_MAX: Final = 256
@@ -47,11 +49,15 @@ class Dispatcher:
     """Queues per method. It knows keys and sessions only; `grant` does the rest."""
 
     def __init__(
-        self, sessions: Sessions, grant: Callable[[ExecutionKey, Session], Granted]
+        self,
+        sessions: Sessions,
+        grant: Callable[[ExecutionKey, Session], Granted],
+        places: Places,
     ) -> None:
         self._sessions = sessions
+        self._places = places
         self._grant = grant
-        self._queues: dict[MethodKey, list[_Item]] = {}
+        self._queues: dict[_Queue, list[_Item]] = {}
         self._queued: dict[ExecutionKey, int] = {}  # serial of the item that counts
         self._loading: dict[ExecutionKey, tuple[MethodKey, _Item]] = {}
         self._loaded: set[ExecutionKey] = set()
@@ -82,7 +88,7 @@ class Dispatcher:
         if alone or session_id:
             self._choosy[key] = _Choosy(method, item, alone, session_id)
         else:
-            heapq.heappush(self._queues.setdefault(method, []), item)
+            self._push(method, item)
 
     def prefer(self, key: ExecutionKey, session_id: str) -> None:
         """When it is queued next, an execution is for this session, as long as that is there."""
@@ -101,7 +107,13 @@ class Dispatcher:
             self._loaded.add(key)
             if key in self._choosy:
                 return
-            heapq.heappush(self._queues.setdefault(method, []), item)
+            self._push(method, item)
+
+    def sort_anew(self, method: MethodKey) -> None:
+        """The limits of a method have changed: who has to get a place first, and who not."""
+        items = [*self._queues.pop((method, False), ()), *self._queues.pop((method, True), ())]
+        for item in items:
+            self._push(method, item)
 
     def wanted(self, key: ExecutionKey) -> bool:
         """Whether an execution was loaded for a worker that is about to get it."""
@@ -111,20 +123,24 @@ class Dispatcher:
         """Hand out as much as free slots allow."""
         if self._choosy or self._reserved:
             self._pump_choosy()
-        heads = [(queue[0], method) for method, queue in self._live_queues()]
+        heads = [(queue[0], name) for name, queue in self._live_queues()]
         heapq.heapify(heads)
-        offering = {method: self._sessions.offering(*method) for _, method in heads}
+        offering = {method: self._sessions.offering(*method) for _, (method, _) in heads}
         loading = Counter(method for method, _ in self._loading.values())
         later: list[tuple[MethodKey, _Item]] = []
         while heads and len(self._loading) < LOADS_MAX:
-            _, method = heads[0]
+            _, name = heads[0]
+            method, seeks_place = name
             sessions = offering[method]
+            if seeks_place and not self._places.admits(method, loading[method]):
+                heapq.heappop(heads)  # the others go on
+                continue
             # What is being loaded has its slot already: those behind it do not overtake it.
             if sum(map(_free_slots, sessions)) <= loading[method]:
                 heapq.heappop(heads)
                 continue
             session = max(sessions, key=_free_slots)
-            queue = self._queues[method]
+            queue = self._queues[name]
             item = heapq.heappop(queue)
             key = item[2]
             match self._grant(key, session):
@@ -137,11 +153,15 @@ class Dispatcher:
                     self.dequeue(key)
             self._skip_gone(queue)
             if queue:
-                heapq.heapreplace(heads, (queue[0], method))
+                heapq.heapreplace(heads, (queue[0], name))
             else:
                 heapq.heappop(heads)
         for method, item in later:
-            heapq.heappush(self._queues.setdefault(method, []), item)
+            self._push(method, item)
+
+    def _push(self, method: MethodKey, item: _Item) -> None:
+        name = (method, self._places.seeks(method, item[2]))
+        heapq.heappush(self._queues.setdefault(name, []), item)
 
     def _pump_choosy(self) -> None:
         """Those that want a certain session, or one for themselves, come first."""
@@ -164,7 +184,9 @@ class Dispatcher:
             choosy.session_id = ""  # it has gone: any other will do
         if not choosy.session_id and not choosy.alone:
             del self._choosy[key]
-            heapq.heappush(self._queues.setdefault(choosy.method, []), choosy.item)
+            self._push(choosy.method, choosy.item)
+            return
+        if self._places.seeks(choosy.method, key) and not self._places.admits(choosy.method):
             return
         candidates = wanted or offering
         if choosy.alone:
@@ -194,19 +216,19 @@ class Dispatcher:
     def methods(self) -> list[MethodKey]:
         """The methods that executions are queued for."""
         choosy = {choosy.method for choosy in self._choosy.values()}
-        return list(choosy.union(method for method, _ in self._live_queues()))
+        return list(choosy.union(method for (method, _), _ in self._live_queues()))
 
     def queued(self, method: MethodKey) -> list[ExecutionKey]:
         """What is queued for a method."""
-        items = list(self._queues.get(method, ()))
+        items = [*self._queues.get((method, False), ()), *self._queues.get((method, True), ())]
         items += [choosy.item for choosy in self._choosy.values() if choosy.method == method]
         return [key for _, serial, key in items if self._queued.get(key) == serial]
 
-    def _live_queues(self) -> list[tuple[MethodKey, list[_Item]]]:
-        for method, queue in list(self._queues.items()):
+    def _live_queues(self) -> list[tuple[_Queue, list[_Item]]]:
+        for name, queue in list(self._queues.items()):
             self._skip_gone(queue)
             if not queue:
-                del self._queues[method]
+                del self._queues[name]
         return list(self._queues.items())
 
     def _skip_gone(self, queue: list[_Item]) -> None:

@@ -55,6 +55,7 @@ from perdure_runtime.core.errors import (
     PerdureError,
     ProtocolError,
 )
+from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.messages import DrainCoordinator, Hello, WorkerMessage
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
@@ -294,8 +295,13 @@ class Engine:
         """Whether nothing is being decided, written or loaded: who waits, waits for others."""
         return self._ready.is_set() and self._shard.quiet and not self._workers.busy
 
+    def held_back(self, key: ExecutionKey) -> bool:
+        """Whether a queued execution waits for a place, which only others or time can give it."""
+        execution = self._shard.executions.get(key)
+        return execution is not None and bool(self._shard.places.waiting_for(execution.row))
+
     def next_tick_ms(self) -> int | None:
-        """When the next timer is due that no execution has: the tick of a schedule."""
+        """When the next timer is due that no store has: of a schedule, or of a rate."""
         sources = self._shard.timers.sources if self._ready.is_set() else ()
         due = (timer.due_ms for source in sources for timer in source(FAR_MS))
         return min(due, default=None)
@@ -348,7 +354,7 @@ class Engine:
             lambda error: self._failed(shard, error),
         )
         workers = Workers(shard, self._owner)
-        shard.dispatcher = Dispatcher(shard.sessions, workers.grant)
+        shard.dispatcher = Dispatcher(shard.sessions, workers.grant, shard.places)
         self._shard, self._workers, self._broken = shard, workers, None
         self._describer = Describer(shard, workers)
         self._clients = Clients(shard, self._describer)

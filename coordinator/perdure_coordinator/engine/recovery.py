@@ -24,6 +24,12 @@ async def recover(shard: Shard, workers: Workers) -> None:
     for known in await shard.store.catalog():
         spec = msgspec.msgpack.decode(known.spec, type=MethodSpec)
         workers.catalog.remember(known.namespace, spec)
+        shard.places.learn(known.namespace, spec, earlier=True)
+    holder: ExecutionKey | None = None
+    while rows := await shard.store.scan_places(holder, PAGE):
+        for row in rows:
+            shard.places.restore(row)
+        holder = rows[-1].key
     place = 0
     while rows := await shard.store.scan_lanes(place, PAGE):
         for row in rows:

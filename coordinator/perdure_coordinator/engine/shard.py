@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine.clock import Clock
@@ -27,6 +27,7 @@ from perdure_coordinator.engine.mail import Mail
 from perdure_coordinator.engine.mailboxes import Mailboxes
 from perdure_coordinator.engine.objects import Objects
 from perdure_coordinator.engine.pending import Pending
+from perdure_coordinator.engine.places import Places
 from perdure_coordinator.engine.sessions import Session, Sessions
 from perdure_coordinator.engine.spans import tell
 from perdure_coordinator.engine.stats import Stats
@@ -50,6 +51,7 @@ from perdure_runtime.wire.v1.pages import StoredPage
 _LOG = logging.getLogger("perdure.coordinator")
 
 
+PLACELESS: Final = frozenset({*filter(is_end, Status), Status.PAUSED, Status.BLOCKED})
 Action = Callable[[Execution | None], None]
 
 
@@ -90,6 +92,8 @@ class Shard:
         self.mail = Mail(self, ownership.next_outbox_id)
         self.mailboxes = Mailboxes(self, ownership.next_event)
         self.timers = Timers(store, self.clock, config.timer_horizon_ms, self._timers_due, fail)
+        self.places = Places(self.clock, self.timers.set)
+        self.timers.sources.append(self.places.near)
         self.dispatcher: Dispatcher
         self.committer = Committer(
             store,
@@ -186,6 +190,9 @@ class Shard:
             self.dispatcher.dequeue(execution.key)
         if place and not execution.row.lane_order:
             self.objects.left(execution.key)
+        if execution.row.has_place and execution.row.status in PLACELESS:
+            execution.row.has_place = False
+            self.places.give_back(execution.row)
         execution.row.updated_ms = self.clock.now_ms()
         self.pending.row(execution.row)
         if before is not execution.row.status:
@@ -292,6 +299,10 @@ class Shard:
         for timer in timers:
             if timer.kind == TimerKind.SCHEDULE:
                 self.on_schedule(timer)
+                continue
+            if timer.kind == TimerKind.RATE:
+                self.places.due(timer)
+                self.committer.kick()
                 continue
             self.submit(timer.key, partial(self._timer, timer))
 

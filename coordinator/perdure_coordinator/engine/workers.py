@@ -76,6 +76,7 @@ class Workers:
         self.catalog = Catalog()
         shard.release_slot = self._count_slot
         shard.objects.spec_of = self.catalog.spec_of
+        self.catalog.on_changed = self._learn_limits
 
     # --- sessions ------------------------------------------------------------------------------
 
@@ -219,6 +220,10 @@ class Workers:
         decision = requests.lease_lost(execution, config.max_crashes, self._shard.clock.now_ms())
         self._shard.decided(execution, decision)
 
+    def _learn_limits(self, namespace: str, spec: MethodSpec) -> None:
+        self._shard.places.learn(namespace, spec)
+        self._shard.dispatcher.sort_anew((namespace, spec.service, spec.method))
+
     # --- messages ------------------------------------------------------------------------------
 
     def _message(self, session: Session, message: WorkerMessage) -> None:
@@ -334,6 +339,8 @@ class Workers:
             object_state = shard.objects.state_for(execution, spec)
         now_ms = shard.clock.now_ms()
         decision = requests.grant(execution, spec, session.build_id, now_ms, object_state)
+        if shard.places.take(execution.row):
+            decision.changes["has_place"] = True
         self._count_activation(execution, attempt_starts=bool(decision.entries))
         epoch = self._lease(execution, session)
         shard.decided(execution, decision)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from perdure_runtime.core.entries import Command, Recorded, StateWrite, Target
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.payload import Failure, Payload
+from perdure_runtime.core.rates import Rate
 from perdure_runtime.core.retry import Retry
 from perdure_runtime.core.version import PROTOCOL_MAX, PROTOCOL_MIN
 
@@ -23,6 +24,7 @@ class MethodSpec(Struct, frozen=True):
     """What a worker offers. `kind` is `function`, `flow`, `handler` or `object`.
 
     An object method is named "Class.method" and called with a key; `shared` ones only read.
+    `max_concurrency` (0: any) and `rate` limit its executions (`core.rates`).
     """
 
     service: str
@@ -36,6 +38,8 @@ class MethodSpec(Struct, frozen=True):
     input_schema: str = ""
     output_schema: str = ""
     shared: bool = False
+    max_concurrency: int = 0
+    rate: Rate | None = None
 
 
 class Cached(Struct, frozen=True):

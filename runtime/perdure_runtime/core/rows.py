@@ -41,6 +41,7 @@ class ExecutionRow(Struct):
     lane_order: int = 0  # place in the lane of its object, over all lanes; 0: in none
     held_objects: tuple[str, ...] = ()  # "Class/id", held by those who await it
     labels: dict[str, str] = {}  # what lists filter by; never changed
+    has_place: bool = False  # it counts for the limit of its method
 
 
 class ObjectRow(Struct, frozen=True):
@@ -61,6 +62,7 @@ class TimerKind(StrEnum):
     EXECUTION = "execution"  # the execution's timeout
     HEARTBEAT = "heartbeat"  # of a promise: the end of the time without one
     SCHEDULE = "schedule"  # the next tick of a schedule; in no store: the schedule knows it
+    RATE = "rate"  # the next start that a rate allows; in no store
     GRACE = "grace"  # the end of a cancellation's grace
 
 

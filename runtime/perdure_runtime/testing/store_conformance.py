@@ -102,6 +102,8 @@ class RowsAndJournals:
             lane_order=13,
             held_objects=("A/1", "B/2"),
             run_index=14,
+            labels={"team": "a"},
+            has_place=True,
         )
         plain, names = row_of(key_of("plain")), ExecutionRow.__struct_fields__
         assert [name for name in names if getattr(row, name) == getattr(plain, name)] == []

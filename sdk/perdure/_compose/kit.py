@@ -169,7 +169,10 @@ class KitCoordinator(EmbeddedCoordinator):
             and self.engine.quiet
             and not disk.outbox
             and not any(
-                row.status in BUSY and not self._stands_behind(row) for row in disk.rows.values()
+                row.status in BUSY
+                and not self._stands_behind(row)
+                and not (row.status is Status.QUEUED and self.engine.held_back(row.key))
+                for row in disk.rows.values()
             )
             and not any(timer.due_ms <= now_ms for timer in disk.timers.values())
         )

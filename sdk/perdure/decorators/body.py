@@ -17,7 +17,7 @@ from perdure.option_checks import (
     error_classes,
     optional_milliseconds,
 )
-from perdure.options import Options, RetryPolicy, choose_retry
+from perdure.options import Options, RetryPolicy, checked_limits, choose_retry
 from perdure.registry import REGISTRY
 from perdure_runtime.core.errors import InvalidArgumentError, NotDeterministicWarning
 
@@ -54,6 +54,7 @@ def body_options(
     limit = given.get("max_concurrent_steps", max_concurrent_steps)
     if limit is not None:
         check_count(where, "max_concurrent_steps", limit, minimum=1)
+    most, rate_limit = checked_limits(where, given.get("max_concurrency"), given.get("rate_limit"))
     id_from = given.get("id_from")
     if id_from is not None and not callable(id_from):
         raise InvalidArgumentError(f"{where}: id_from must be callable, not {id_from!r}")
@@ -75,6 +76,8 @@ def body_options(
         reuse_on_retry=check_flag(where, "reuse_on_retry", given.get("reuse_on_retry", True)),
         raises=error_classes(where, "raises", given.get("raises", ())),
         id_from=id_from,
+        max_concurrency=most,
+        rate_limit=rate_limit,
     )
 
 

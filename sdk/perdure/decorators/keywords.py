@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 from perdure.option_checks import OnExhausted, StateScope
-from perdure.options import RetryPolicy
+from perdure.options import RateLimit, RetryPolicy
 
 Classes = type[BaseException] | Sequence[type[BaseException]]
 
@@ -28,6 +28,9 @@ class Keywords(TypedDict, total=False):
     timeout: seconds for one try.
     reuse_on_retry: whether a later attempt takes over what succeeded (semantics, section 2, R2).
     raises: exception classes that callers elsewhere get back as they are.
+    max_concurrency: executions of it that are under way at a time, in all workers together; one
+        counts from its first start until it ends, is paused or blocked, sleeps included.
+    rate_limit: a `RateLimit`: how many of its executions begin per second.
     """
 
     name: str | None
@@ -41,6 +44,8 @@ class Keywords(TypedDict, total=False):
     timeout: float | None
     reuse_on_retry: bool
     raises: Classes
+    max_concurrency: int | None
+    rate_limit: RateLimit | None
 
 
 class StepKeywords(Keywords, total=False):

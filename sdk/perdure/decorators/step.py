@@ -11,7 +11,7 @@ from perdure.decorators.keywords import StepKeywords, check_keywords
 from perdure.decorators.shape import check_step
 from perdure.definition import Definition, Kind
 from perdure.option_checks import check_flag, error_classes, optional_milliseconds
-from perdure.options import Options
+from perdure.options import Options, checked_limits
 from perdure.registry import REGISTRY
 
 P = ParamSpec("P")
@@ -50,12 +50,17 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepKe
         InvalidArgumentError: the value of an option is not allowed.
     """
     check_keywords(_WHERE, StepKeywords, options)
+    most, rate_limit = checked_limits(
+        _WHERE, options.get("max_concurrency"), options.get("rate_limit")
+    )
     checked = Options(
         retry=named_retry(_WHERE, options),
         attempt_timeout_ms=optional_milliseconds(_WHERE, "timeout", options.get("timeout")),
         at_most_once=check_flag(_WHERE, "at_most_once", options.get("at_most_once", False)),
         reuse_on_retry=check_flag(_WHERE, "reuse_on_retry", options.get("reuse_on_retry", True)),
         raises=error_classes(_WHERE, "raises", options.get("raises", ())),
+        max_concurrency=most,
+        rate_limit=rate_limit,
     )
 
     def decorate(plain: Callable[..., Any]) -> DurableStep[..., Any]:

@@ -49,6 +49,7 @@ CREATE TABLE executions (
     held_objects     TEXT    NOT NULL,
     run_index        INTEGER NOT NULL,
     labels           TEXT    NOT NULL,
+    has_place        INTEGER NOT NULL,
     UNIQUE (namespace, id)
 ) STRICT;
 CREATE INDEX executions_by_age ON executions (namespace, created_ms, id);
@@ -67,6 +68,9 @@ CREATE INDEX executions_by_end ON executions (ended_ms)
 
 -- The lanes of objects, as a start-up rebuilds them: only what waits for an object or holds one.
 CREATE INDEX executions_in_lanes ON executions (lane_order, namespace, id) WHERE lane_order > 0;
+
+-- Who counts for the limit of its method, as a start-up reads it.
+CREATE INDEX executions_in_places ON executions (namespace, id) WHERE has_place = 1;
 
 -- What lists filter by, in the order of their pages. Written with the row, removed with it.
 CREATE TABLE labels (

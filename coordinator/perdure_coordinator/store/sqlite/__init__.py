@@ -144,6 +144,10 @@ class SqliteStore:
         """Rows that stand in a lane, in that order."""
         return await self._run(self._reader, partial(load.scan_lanes, after=after, limit=limit))
 
+    async def scan_places(self, after: ExecutionKey | None, limit: int) -> list[ExecutionRow]:
+        """See `Store.scan_places`."""
+        return await self._run(self._reader, partial(load.scan_places, after=after, limit=limit))
+
     async def load_objects(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, ObjectRow]:
         """The objects that exist among `keys`."""
         return await self._run(self._reader, partial(load.load_objects, keys=keys))

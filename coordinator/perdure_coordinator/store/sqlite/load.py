@@ -114,6 +114,18 @@ def scan_lanes(connection: sqlite3.Connection, after: int, limit: int) -> list[E
     return [row_from(columns) for columns in connection.execute(sql, (after, limit))]
 
 
+def scan_places(
+    connection: sqlite3.Connection, after: ExecutionKey | None, limit: int
+) -> list[ExecutionRow]:
+    """Rows that count for the limit of their method; walks the index `executions_in_places`."""
+    start = ">=" if after is None else ">"
+    sql = SELECT_ROW + (
+        f"WHERE has_place = 1 AND (namespace, id) {start} (?, ?) ORDER BY namespace, id LIMIT ?"
+    )
+    parameters = (*(after if after is not None else ("", "")), limit)
+    return [row_from(columns) for columns in connection.execute(sql, parameters)]
+
+
 def load_objects(
     connection: sqlite3.Connection, keys: Sequence[ObjectKey]
 ) -> dict[ObjectKey, ObjectRow]:

@@ -17,10 +17,10 @@ SELECT_ROW: Final = (
     "run, attempt, priority, kind, parent_namespace, parent_id, parent_run, parent_attempt, "
     "parent_path, parent_detached, due_ms, started_ms, ended_ms, updated_ms, crash_count, "
     "crash_index, build_id, error, detail, progress, held, lane_order, held_objects, run_index, "
-    "labels, number "
+    "labels, has_place, number "
     "FROM executions "
 )
-NUMBER: Final = 34  # position of the execution's number in SELECT_ROW
+NUMBER: Final = 35  # position of the execution's number in SELECT_ROW
 
 _STATUSES: Final = {status.value: status for status in Status}
 _NO_PARENT: Final = (None, None, None, None, None, None)
@@ -64,6 +64,7 @@ def row_from(columns: tuple[Any, ...]) -> ExecutionRow:
         held_objects=_texts_from(columns[31]) if columns[31] else (),
         run_index=columns[32],
         labels=_metadata_from(columns[33]),
+        has_place=bool(columns[34]),
     )
 
 
@@ -104,6 +105,7 @@ def state_of(row: ExecutionRow) -> tuple[Any, ...]:
         msgspec.json.encode(row.held_objects).decode() if row.held_objects else "",
         row.run_index,
         msgspec.json.encode(row.labels).decode() if row.labels else "",
+        int(row.has_place),
     )
 
 

@@ -18,6 +18,7 @@ from perdure_runtime.core.messages import (
     Mismatch,
     Release,
 )
+from perdure_runtime.core.rates import Rate
 from perdure_runtime.wire.v1.entries import fill_commands, read_commands
 from perdure_runtime.wire.v1.options import (
     DEFAULT_NAMESPACE,
@@ -84,6 +85,10 @@ def fill_method(message: worker_pb2.MethodSpec, method: MethodSpec) -> None:
     message.input_schema = method.input_schema
     message.output_schema = method.output_schema
     message.shared = method.shared
+    message.max_concurrency = method.max_concurrency
+    if method.rate is not None:
+        message.rate.per_second = method.rate.per_second
+        message.rate.burst = method.rate.burst
 
 
 def read_method(message: worker_pb2.MethodSpec) -> MethodSpec:
@@ -101,6 +106,8 @@ def read_method(message: worker_pb2.MethodSpec) -> MethodSpec:
         input_schema=message.input_schema,
         output_schema=message.output_schema,
         shared=message.shared,
+        max_concurrency=message.max_concurrency,
+        rate=Rate(message.rate.per_second, message.rate.burst) if has("rate") else None,
     )
 
 
