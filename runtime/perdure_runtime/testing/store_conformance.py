@@ -27,6 +27,7 @@ from perdure_runtime.storage import (
     TimerKey,
     WriteBatch,
 )
+from perdure_runtime.testing.store_labels import LabelsAndPlaces
 from perdure_runtime.testing.store_mailboxes import Mailboxes
 from perdure_runtime.testing.store_objects import ObjectsAndLanes
 from perdure_runtime.testing.store_owner import Opening, owning
@@ -492,23 +493,6 @@ class ListsAndDeletion:
                 assert page.rows == [rows[id] for id in ids], criteria
                 assert page.next_cursor == ""
 
-    async def test_pages_of_a_label_cover_everything_once(self, opening: Opening) -> None:
-        rows = [
-            row_of(key_of(f"r{n:02}"), created_ms=n // 4, labels={"team": "ab"[n % 2], "x": "y"})
-            for n in range(20)
-        ]
-        async with owning(opening) as owner:
-            await owner.put(*rows)
-            seen: list[ExecutionRow] = []
-            cursor, criteria = "", Filter("default", labels={"team": "b", "x": "y"})
-            while cursor or not seen:
-                page = await owner.store.query(criteria, 3, cursor)
-                seen += page.rows
-                cursor = page.next_cursor
-                await owner.store.delete([page.rows[-1].key])
-            assert seen == rows[:0:-2]
-            assert len((await owner.store.query(criteria, 100)).rows) == 6
-
     async def test_pages_cover_everything_once_while_rows_come_and_go(
         self, opening: Opening
     ) -> None:
@@ -605,6 +589,7 @@ class StoreConformance(
     ListsAndDeletion,
     ObjectsAndLanes,
     SchedulesAndAges,
+    LabelsAndPlaces,
 ):
     """Everything. Subclass it with a fixture `opening`."""
 
