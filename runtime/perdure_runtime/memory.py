@@ -142,6 +142,12 @@ class MemoryStore:
         wanted = [row for row in rows if row.has_place and (after is None or row.key > after)]
         return [_copy(row) for row in wanted[:limit]]
 
+    async def scan_awaiting(self, after: ExecutionKey | None, limit: int) -> list[ExecutionRow]:
+        """Rows that wait for the ends of others, in key order."""
+        rows = sorted(self._disk().rows.values(), key=attrgetter("key"))
+        wanted = [row for row in rows if row.after and (after is None or row.key > after)]
+        return [_copy(row) for row in wanted[:limit]]
+
     async def load_objects(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, ObjectRow]:
         """The objects that exist among `keys`."""
         objects = self._disk().objects
@@ -381,6 +387,7 @@ def _matches(row: ExecutionRow, filter: Filter) -> bool:
     return (
         row.key.namespace == filter.namespace
         and (not filter.statuses or row.status in filter.statuses)
+        and (not filter.task_statuses or row.task_status in filter.task_statuses)
         and filter.service in (None, target.service)
         and filter.method in (None, target.method)
         and (filter.parent is None or (row.parent is not None and row.parent.key == filter.parent))

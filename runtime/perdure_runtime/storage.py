@@ -15,6 +15,7 @@ from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
 from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.rows import ExecutionRow, ObjectRow, Timer, TimerKey
+from perdure_runtime.core.tasks import TaskStatus
 
 __all__ = [
     "BadRow",
@@ -202,6 +203,7 @@ class Filter(Struct, frozen=True):
     parent: ExecutionKey | None = None
     id_prefix: str | None = None
     labels: dict[str, str] = {}  # it has all of these
+    task_statuses: tuple[TaskStatus, ...] = ()
 
 
 class Page(Struct, frozen=True):
@@ -294,6 +296,9 @@ class Store(Protocol):
 
     async def scan_places(self, after: ExecutionKey | None, limit: int) -> list[ExecutionRow]:
         """Rows with a place, in key order, after the given key."""
+
+    async def scan_awaiting(self, after: ExecutionKey | None, limit: int) -> list[ExecutionRow]:
+        """Rows that wait for the ends of others (`after` is not empty), in key order."""
         ...
 
     async def load_objects(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, ObjectRow]:

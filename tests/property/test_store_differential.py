@@ -305,6 +305,10 @@ class StoresAgree(RuleBasedStateMachine):
     def scan_lanes(self, after: int, limit: int) -> None:
         self.both("scan_lanes", lambda store: store.scan_lanes(after, limit))
 
+    @rule(after=st.none() | keys, limit=st.integers(1, 4))
+    def scan_awaiting(self, after: ExecutionKey | None, limit: int) -> None:
+        self.both("scan_awaiting", lambda store: store.scan_awaiting(after, limit))
+
     @rule(wanted=st.lists(object_keys, max_size=5))
     def load_objects(self, wanted: list[ObjectKey]) -> None:
         self.both("load_objects", lambda store: store.load_objects(wanted))
@@ -386,6 +390,7 @@ OPERATIONS = frozenset(
         "scan",
         "scan_lanes",
         "scan_places",
+        "scan_awaiting",
         "timers_due",
         "outbox",
     }

@@ -23,6 +23,7 @@ NUMBER = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 NEVER_EMPTY = {
     "namespace": TEXT.filter(bool),
     "timezone": TEXT.filter(bool),
+    "type": TEXT.filter(bool),
     "encoding": TEXT.filter(bool),
     "on_exhausted": TEXT.filter(bool),
     "tries": st.integers(min_value=1, max_value=2**63 - 1),

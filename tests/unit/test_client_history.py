@@ -9,6 +9,7 @@ from perdure.client.history import HistoryEntry, history_entry
 from perdure.client.query import execution_info, statuses_of
 from perdure.errors import InvalidArgumentError
 from perdure_runtime.core.client import Description
+from perdure_runtime.core.dependencies import Dependency
 from perdure_runtime.core.entries import (
     AttemptEnded,
     AttemptStarted,
@@ -18,6 +19,8 @@ from perdure_runtime.core.entries import (
     CallIssued,
     CancelRequested,
     CommandReused,
+    DependencyChange,
+    DependencyChanged,
     Entry,
     EventAwaited,
     EventReceived,
@@ -39,15 +42,19 @@ from perdure_runtime.core.entries import (
     StepFailed,
     StepStarted,
     Target,
+    TaskMoved,
+    TaskReported,
     TimerFired,
     TimerStarted,
     ValueEmitted,
 )
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Failure, Payload
+from perdure_runtime.core.tasks import TaskStatus, WorkerRef
 from perdure_runtime.serde import TYPED_JSON
 
 BOOM = Failure("ValueError", "boom")
+ADA = WorkerRef("ada", "human", "Ada")
 D, K = b"d" * 16, b"k" * 16
 ONE = Payload(b"1")
 TARGET = Target("orders", "process")
@@ -100,6 +107,15 @@ CASES: list[tuple[str, Entry]] = [
     ("cancelled by its timeout", CancelRequested(timed_out=True)),
     ("paused: by hand", Paused("by hand")),
     ("resumed", Resumed()),
+    ("task assigned by Ada", TaskMoved(TaskStatus.ASSIGNED, "assigned", ADA, 1)),
+    ("task released: late", TaskMoved(TaskStatus.QUEUED, "released", message="late")),
+    ("task progress 25 % by Ada: read", TaskReported("progress", ADA, "read", 25.0)),
+    ("task comment by Ada: fine", TaskReported("comment", ADA, "fine")),
+    (
+        "dependency settled: execution a completed",
+        DependencyChanged(DependencyChange.SETTLED, Dependency("a"), Status.COMPLETED),
+    ),
+    ("dependency added: execution a", DependencyChanged(DependencyChange.ADDED, Dependency("a"))),
 ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
+from perdure_runtime.core.dependencies import Dependency, OnDependency
 from perdure_runtime.core.entries import (
     AttemptEnded,
     AttemptStarted,
@@ -17,6 +18,8 @@ from perdure_runtime.core.entries import (
     CallIssued,
     CancelRequested,
     CommandReused,
+    DependencyChange,
+    DependencyChanged,
     Entry,
     EventAwaited,
     EventReceived,
@@ -39,6 +42,8 @@ from perdure_runtime.core.entries import (
     StepFailed,
     StepStarted,
     Target,
+    TaskMoved,
+    TaskReported,
     TimerFired,
     TimerStarted,
     ValueEmitted,
@@ -55,11 +60,13 @@ from perdure_runtime.core.ids import (
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.retry import Retry
+from perdure_runtime.core.tasks import TaskOptions, TaskStatus, WorkerRef
 
 START_MS = 1_700_000_000_000
 KEY = ExecutionKey("default", "order-7")
 BASE = root_key_base(KEY, 1)
 FLOW = Target("shop", "order")
+ADA = WorkerRef("ada", "human", "Ada")
 PAYMENT = Target("payments", "charge")
 
 
@@ -432,6 +439,37 @@ JOURNALS: dict[str, tuple[str, tuple[Entry, ...]]] = {
                 result=RESULT,
                 object_state=Payload(b'{"items":["tea"]}', metadata={"state_version": "2"}),
             ),
+        ),
+    ),
+    "task": (
+        "A task that waits for another one, is claimed, lost, claimed again by a person, and done.",
+        (
+            created(
+                Target("desk", "review"),
+                options=StartOptions(
+                    priority=3,
+                    task=TaskOptions(allowed="human", definition=Payload(b'{"title":"Read it"}')),
+                    after=(Dependency("draft-1", OnDependency.FAIL, OnDependency.IGNORE),),
+                ),
+            ),
+            DependencyChanged(DependencyChange.ADDED, Dependency("draft-2", OnDependency.CANCEL)),
+            DependencyChanged(DependencyChange.REMOVED, Dependency("draft-2")),
+            DependencyChanged(
+                DependencyChange.SETTLED,
+                Dependency("draft-1", OnDependency.FAIL, OnDependency.IGNORE),
+                Status.COMPLETED,
+            ),
+            TaskMoved(TaskStatus.QUEUED, "queued"),
+            TaskMoved(TaskStatus.ASSIGNED, "assigned", ADA, 1),
+            TaskMoved(TaskStatus.QUEUED, "released", message="no sign of life"),
+            TaskMoved(TaskStatus.ASSIGNED, "assigned", ADA, 2),
+            TaskMoved(TaskStatus.IN_PROGRESS, "started", ADA),
+            TaskReported("progress", ADA, "Chapter 2", 37.5, 60_000),
+            TaskReported("comment", ADA, "Found an edge case"),
+            TaskReported("updated", priority=5, definition=Payload(b'{"title":"Read all"}')),
+            TaskMoved(TaskStatus.FAILED, "failed", ADA, 0, "", DECLINED, START_MS + 1_000),
+            TaskMoved(TaskStatus.SCHEDULED, "retried", due_ms=START_MS + 1_000),
+            ExecutionEnded(Status.COMPLETED, result=RESULT),
         ),
     ),
     "handler": (

@@ -8,7 +8,13 @@ from functools import partial
 from typing import Final
 
 from perdure_coordinator.engine.asking import Asking, checked_key, not_found
-from perdure_coordinator.engine.checks import check_send_event, check_settle
+from perdure_coordinator.engine.checks import (
+    MAX_PRIORITY,
+    check_dependencies,
+    check_send_event,
+    check_settle,
+    check_task_options,
+)
 from perdure_coordinator.engine.describe import Describer
 from perdure_coordinator.engine.listing import rows_of
 from perdure_coordinator.engine.shard import Shard
@@ -57,7 +63,6 @@ from perdure_runtime.wire.v1.entries import decode_entry
 
 MAX_PAGE: Final = 1_000
 MAX_HELD: Final = 1_000
-MAX_PRIORITY: Final = 2**31 - 1
 
 
 class Clients:
@@ -88,6 +93,8 @@ class Clients:
 
     async def _start_or_attach(self, request: StartRequest) -> StartReply:
         key = ExecutionKey(request.namespace, request.id)
+        if request.options.after:
+            await self._check_dependencies(request)
         if request.id_policy is not IdPolicy.REJECT:
             attached: StartReply = await self._ask(key, partial(self._start, request))
             return attached
@@ -185,9 +192,26 @@ class Clients:
         for name in request.held:
             if "/" not in name or len(name) > 2 * MAX_NAME_CHARS + 1:
                 raise InvalidArgumentError(f"{name[:100]!r} does not name a held object (Class/id)")
+        check_dependencies(request.options.after)
+        if request.options.task is not None:
+            check_task_options(request.options.task)
         if abs(request.options.priority) > MAX_PRIORITY:
             raise InvalidArgumentError(f"the priority is beyond {MAX_PRIORITY}")
         self._check_room()
+
+    async def _check_dependencies(self, request: StartRequest) -> None:
+        """What is waited for has to exist: so no circle can be made of starts."""
+        own = ExecutionKey(request.namespace, request.id)
+
+        def look(execution: Execution | None) -> bool:
+            return execution is not None
+
+        if await self._ask(own, look):
+            return
+        for dependency in request.options.after:
+            key = self._key(request.namespace, dependency.id)
+            if key == own or not await self._ask(key, look):
+                raise NotFoundError(f"no execution {key.id!r} to wait for: start it first")
 
     def _check_room(self) -> None:
         shard = self._shard

@@ -54,6 +54,8 @@ class Describer:
             progress=msgspec.json.decode(row.progress, type=Progress) if row.progress else None,
             parent_id=row.parent.key.id if row.parent else "",
             labels=row.labels,
+            task=row.task,
+            task_status=row.task_status,
             waiting_for=(waiting_for,) if waiting_for else (),
         )
 
@@ -92,6 +94,8 @@ class Describer:
         ]
 
     def _waiting_for(self, execution: Execution) -> list[str]:
+        if execution.row.status is Status.QUEUED and execution.row.task is not None:
+            return ["somebody who claims it"]
         if execution.row.status is Status.QUEUED:
             in_lane = self._shard.objects.waiting_for(execution.row)
             if in_lane:
@@ -103,7 +107,8 @@ class Describer:
         timers = [f"timer {path}" for path in execution.timers]
         waits = [f"event {wait.event_id!r}" for wait in execution.waits.values()]
         promises = [f"promise {promise.name!r}" for promise in execution.promises.values()]
-        return (calls + waits + promises + timers)[:100]
+        others = [f"execution {id}" for id in execution.dependencies]
+        return (others + calls + waits + promises + timers)[:100]
 
     def _waiting_for_worker(self, key: ExecutionKey, row: ExecutionRow) -> list[str]:
         target = row.target

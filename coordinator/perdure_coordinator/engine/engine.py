@@ -31,8 +31,11 @@ from perdure_coordinator.engine.scheduler import Scheduler
 from perdure_coordinator.engine.sessions import SessionPort
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.stats import Stats
+from perdure_coordinator.engine.tasks import Tasks
 from perdure_coordinator.engine.workers import Workers
 from perdure_runtime.core.client import (
+    ClaimReply,
+    ClaimRequest,
     ControlReply,
     ControlRequest,
     Description,
@@ -46,6 +49,8 @@ from perdure_runtime.core.client import (
     SettlePromiseRequest,
     StartReply,
     StartRequest,
+    TaskReply,
+    TaskRequest,
     WorkerInfo,
 )
 from perdure_runtime.core.entries import Recorded
@@ -96,6 +101,7 @@ class Engine:
         self._describer: Describer
         self._clients: Clients
         self._scheduler: Scheduler
+        self._tasks: Tasks
         self._retention: Retention | None = None
         self._ready = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
@@ -238,6 +244,20 @@ class Engine:
         """Complete or fail a promise, or keep it alive."""
         return await self._asking().settle_promise(request)
 
+    async def update_tasks(self, request: TaskRequest) -> TaskReply:
+        """One operation on several tasks; one result per id."""
+        self._asking()
+        return await self._tasks.update(request)
+
+    async def claim_task(self, request: ClaimRequest) -> ClaimReply:
+        """The next task of some queues, when there is one; a reload only delays it."""
+        while True:
+            try:
+                self._asking()
+                return await self._tasks.claim(request)
+            except Reloading:
+                await self._ready.wait()
+
     async def schedule(self, request: ScheduleRequest) -> ScheduleReply:
         """Create, describe, list, pause, resume or delete schedules."""
         self._asking()
@@ -359,6 +379,7 @@ class Engine:
         self._describer = Describer(shard, workers)
         self._clients = Clients(shard, self._describer)
         self._scheduler = Scheduler(shard)
+        self._tasks = Tasks(shard)
         shard.committer.start()
         await recover(shard, workers)
         await self._scheduler.recover()

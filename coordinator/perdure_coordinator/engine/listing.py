@@ -27,6 +27,7 @@ async def rows_of(shard: Shard, request: ListRequest, max_limit: int) -> Page:
         parent,
         request.id_prefix or None,
         request.labels,
+        request.task_statuses,
     )
     limit = min(max(1, request.limit), max_limit)
     return await shard.store.query(filter, limit, request.cursor)

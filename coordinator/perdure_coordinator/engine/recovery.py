@@ -40,7 +40,9 @@ async def recover(shard: Shard, workers: Workers) -> None:
     after: ExecutionKey | None = None
     while rows := await shard.store.scan_unfinished(after, PAGE, (Status.QUEUED, Status.RUNNING)):
         for found in rows:
-            if found.status is Status.QUEUED:
+            if found.task is not None:
+                shard.work_queues.restore(found)
+            elif found.status is Status.QUEUED:
                 queued.append(found)
             else:
                 running.append(found.key)
@@ -50,6 +52,12 @@ async def recover(shard: Shard, workers: Workers) -> None:
             continue
         alone = row.crash_count >= ALONE_AFTER
         shard.dispatcher.enqueue(row.key, row.target, row.priority, alone=alone)
+    shard.work_queues.start()
+    awaiting: ExecutionKey | None = None
+    while rows := await shard.store.scan_awaiting(awaiting, PAGE):
+        for row in rows:
+            shard.dependants.restore(row)
+        awaiting = rows[-1].key
     last = -1
     while letters := await shard.store.outbox(PAGE, last):
         for letter in letters:

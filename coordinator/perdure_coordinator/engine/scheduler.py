@@ -361,5 +361,7 @@ def _check_spec(name: ScheduleName, spec: ScheduleSpec) -> None:
     check_labels(spec.options.labels)
     if spec.jitter_ms < 0:
         raise InvalidArgumentError("jitter must not be negative")
+    if spec.options.after:
+        raise InvalidArgumentError("what a schedule starts cannot wait for other executions")
     if spec.options.start_at_ms is not None or spec.options.delay_ms:
         raise InvalidArgumentError("a schedule says itself when to start: no start_at, no delay")

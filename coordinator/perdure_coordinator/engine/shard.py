@@ -20,6 +20,7 @@ from typing import Any, Final
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine.clock import Clock
 from perdure_coordinator.engine.committer import Committer
+from perdure_coordinator.engine.dependants import Dependants
 from perdure_coordinator.engine.dispatcher import Dispatcher
 from perdure_coordinator.engine.letters import Letter
 from perdure_coordinator.engine.loader import Loader
@@ -32,6 +33,7 @@ from perdure_coordinator.engine.sessions import Session, Sessions
 from perdure_coordinator.engine.spans import tell
 from perdure_coordinator.engine.stats import Stats
 from perdure_coordinator.engine.timers import Timers
+from perdure_coordinator.engine.work_queues import WorkQueues
 from perdure_runtime.core import effects as fx
 from perdure_runtime.core import requests
 from perdure_runtime.core.client import Outcome
@@ -89,6 +91,9 @@ class Shard:
         self._forget_above = config.max_resident
         self.loader = Loader(self)
         self.objects = Objects(self)
+        self.work_queues = WorkQueues(self)
+        self.dependants = Dependants(self)
+        self.opened_ms = clock.now_ms()
         self.mail = Mail(self, ownership.next_outbox_id)
         self.mailboxes = Mailboxes(self, ownership.next_event)
         self.timers = Timers(store, self.clock, config.timer_horizon_ms, self._timers_due, fail)
@@ -121,6 +126,7 @@ class Shard:
             fx.StoreEvent: self.mailboxes.store_event,
             fx.SaveObject: self._save_object,
             fx.EndRuns: self._end_runs,
+            fx.AwaitEnds: self.dependants.watch,
             fx.Ended: self._ended,
         }
 
@@ -185,14 +191,18 @@ class Shard:
         self, execution: Execution, decision: fx.Decision, recorded: list[Recorded]
     ) -> None:
         before, place = execution.row.status, execution.row.lane_order
+        awaited = execution.row.after
         apply(execution, decision, recorded)
         if before is Status.QUEUED and execution.row.status is not Status.QUEUED:
             self.dispatcher.dequeue(execution.key)
+            self.work_queues.dequeue(execution.key)
         if place and not execution.row.lane_order:
             self.objects.left(execution.key)
         if execution.row.has_place and execution.row.status in PLACELESS:
             execution.row.has_place = False
             self.places.give_back(execution.row)
+        if awaited and awaited != execution.row.after:
+            self.dependants.left(execution, awaited)
         execution.row.updated_ms = self.clock.now_ms()
         self.pending.row(execution.row)
         if before is not execution.row.status:
@@ -274,7 +284,10 @@ class Shard:
         execution.session_id = ""
 
     def _enqueue(self, execution: Execution, effect: fx.Enqueue, _: object) -> None:
-        self.objects.enqueue(execution)
+        if execution.row.task is not None:
+            self.work_queues.enqueue(execution)
+        else:
+            self.objects.enqueue(execution)
 
     def _end_runs(self, execution: Execution, effect: fx.EndRuns, _: object) -> None:
         self.runs_over[execution.key] = effect.before
@@ -292,6 +305,7 @@ class Shard:
         self.finished.append(key)
         self.mail.ended(key, outcome)
         self.on_ended(key)
+        self.dependants.ended(key, execution.row.status)
 
     # --- time and disk -------------------------------------------------------------------------
 
@@ -315,9 +329,9 @@ class Shard:
         now_ms = self.clock.now_ms()
         self.stats.timer_lateness_seconds.observe((now_ms - timer.due_ms) / 1000)
         grace_ms = self.config.cancel_grace_ms
-        self.decided(
-            execution, requests.timer_due(execution, timer, now_ms, random.random(), grace_ms)
-        )
+        draw, since_ms = random.random(), self.opened_ms
+        decision = requests.timer_due(execution, timer, now_ms, draw, grace_ms, since_ms)
+        self.decided(execution, decision)
 
     def _release(self, pending: Pending) -> None:
         """The batch is on disk: let out what it held back, then forget what is idle."""
@@ -387,7 +401,7 @@ class Shard:
     def _idle(self, execution: Execution) -> bool:
         return (
             not execution.epoch
-            and execution.row.status is not Status.RUNNING
+            and (execution.row.status is not Status.RUNNING or execution.row.task is not None)
             and not self.dispatcher.wanted(execution.key)
             and self._clean(execution)
         )

@@ -48,6 +48,20 @@ class ScheduleOperation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SCHEDULE_OPERATION_PAUSE: _ClassVar[ScheduleOperation]
     SCHEDULE_OPERATION_RESUME: _ClassVar[ScheduleOperation]
     SCHEDULE_OPERATION_DELETE: _ClassVar[ScheduleOperation]
+
+class TaskOperation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TASK_OPERATION_UNSPECIFIED: _ClassVar[TaskOperation]
+    TASK_OPERATION_MOVE: _ClassVar[TaskOperation]
+    TASK_OPERATION_START: _ClassVar[TaskOperation]
+    TASK_OPERATION_PROGRESS: _ClassVar[TaskOperation]
+    TASK_OPERATION_HEARTBEAT: _ClassVar[TaskOperation]
+    TASK_OPERATION_RELEASE: _ClassVar[TaskOperation]
+    TASK_OPERATION_RETRY: _ClassVar[TaskOperation]
+    TASK_OPERATION_COMMENT: _ClassVar[TaskOperation]
+    TASK_OPERATION_UPDATE: _ClassVar[TaskOperation]
+    TASK_OPERATION_DEPEND: _ClassVar[TaskOperation]
+    TASK_OPERATION_UNDEPEND: _ClassVar[TaskOperation]
 ID_POLICY_UNSPECIFIED: IdPolicy
 ID_POLICY_ATTACH: IdPolicy
 ID_POLICY_REJECT: IdPolicy
@@ -73,6 +87,17 @@ SCHEDULE_OPERATION_LIST: ScheduleOperation
 SCHEDULE_OPERATION_PAUSE: ScheduleOperation
 SCHEDULE_OPERATION_RESUME: ScheduleOperation
 SCHEDULE_OPERATION_DELETE: ScheduleOperation
+TASK_OPERATION_UNSPECIFIED: TaskOperation
+TASK_OPERATION_MOVE: TaskOperation
+TASK_OPERATION_START: TaskOperation
+TASK_OPERATION_PROGRESS: TaskOperation
+TASK_OPERATION_HEARTBEAT: TaskOperation
+TASK_OPERATION_RELEASE: TaskOperation
+TASK_OPERATION_RETRY: TaskOperation
+TASK_OPERATION_COMMENT: TaskOperation
+TASK_OPERATION_UPDATE: TaskOperation
+TASK_OPERATION_DEPEND: TaskOperation
+TASK_OPERATION_UNDEPEND: TaskOperation
 
 class StartRequest(_message.Message):
     __slots__ = ("namespace", "request_id", "id", "target", "input", "options", "id_policy", "trace", "held")
@@ -142,7 +167,7 @@ class DescribeRequest(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ...) -> None: ...
 
 class Description(_message.Message):
-    __slots__ = ("id", "namespace", "target", "kind", "status", "run", "attempt", "priority", "created_ms", "started_ms", "ended_ms", "version", "worker", "journal_length", "waiting_for", "error", "detail", "progress", "parent_id", "labels")
+    __slots__ = ("id", "namespace", "target", "kind", "status", "run", "attempt", "priority", "created_ms", "started_ms", "ended_ms", "version", "worker", "journal_length", "waiting_for", "error", "detail", "progress", "parent_id", "labels", "task", "task_status")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -170,6 +195,8 @@ class Description(_message.Message):
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     PARENT_ID_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    TASK_STATUS_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     target: _common_pb2.Target
@@ -190,7 +217,9 @@ class Description(_message.Message):
     progress: _common_pb2.Progress
     parent_id: str
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., kind: _Optional[str] = ..., status: _Optional[_Union[_common_pb2.Status, str]] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., priority: _Optional[int] = ..., created_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., version: _Optional[str] = ..., worker: _Optional[str] = ..., journal_length: _Optional[int] = ..., waiting_for: _Optional[_Iterable[str]] = ..., error: _Optional[str] = ..., detail: _Optional[str] = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., parent_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    task: _common_pb2.TaskState
+    task_status: _common_pb2.TaskStatus
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., kind: _Optional[str] = ..., status: _Optional[_Union[_common_pb2.Status, str]] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., priority: _Optional[int] = ..., created_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., version: _Optional[str] = ..., worker: _Optional[str] = ..., journal_length: _Optional[int] = ..., waiting_for: _Optional[_Iterable[str]] = ..., error: _Optional[str] = ..., detail: _Optional[str] = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., parent_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., task: _Optional[_Union[_common_pb2.TaskState, _Mapping]] = ..., task_status: _Optional[_Union[_common_pb2.TaskStatus, str]] = ...) -> None: ...
 
 class WaitRequest(_message.Message):
     __slots__ = ("namespace", "id")
@@ -229,7 +258,7 @@ class Outcome(_message.Message):
     def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_common_pb2.Status, str]] = ..., reason: _Optional[str] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ...) -> None: ...
 
 class ListRequest(_message.Message):
-    __slots__ = ("namespace", "statuses", "service", "method", "id_prefix", "parent_id", "limit", "cursor", "labels")
+    __slots__ = ("namespace", "statuses", "service", "method", "id_prefix", "parent_id", "limit", "cursor", "labels", "task_statuses")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -246,6 +275,7 @@ class ListRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    TASK_STATUSES_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     statuses: _containers.RepeatedScalarFieldContainer[_common_pb2.Status]
     service: str
@@ -255,7 +285,8 @@ class ListRequest(_message.Message):
     limit: int
     cursor: str
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, namespace: _Optional[str] = ..., statuses: _Optional[_Iterable[_Union[_common_pb2.Status, str]]] = ..., service: _Optional[str] = ..., method: _Optional[str] = ..., id_prefix: _Optional[str] = ..., parent_id: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    task_statuses: _containers.RepeatedScalarFieldContainer[_common_pb2.TaskStatus]
+    def __init__(self, namespace: _Optional[str] = ..., statuses: _Optional[_Iterable[_Union[_common_pb2.Status, str]]] = ..., service: _Optional[str] = ..., method: _Optional[str] = ..., id_prefix: _Optional[str] = ..., parent_id: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., task_statuses: _Optional[_Iterable[_Union[_common_pb2.TaskStatus, str]]] = ...) -> None: ...
 
 class ListReply(_message.Message):
     __slots__ = ("items", "next_cursor")
@@ -499,6 +530,113 @@ class ScheduleReply(_message.Message):
     next_cursor: str
     def __init__(self, schedules: _Optional[_Iterable[_Union[Schedule, _Mapping]]] = ..., effect: bool = ..., next_cursor: _Optional[str] = ...) -> None: ...
 
+class TaskRequest(_message.Message):
+    __slots__ = ("namespace", "request_id", "operation", "ids", "status", "token", "worker", "message", "percent", "result", "failure", "input", "priority", "definition", "at_ms", "lease_ms", "dependency")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    LEASE_MS_FIELD_NUMBER: _ClassVar[int]
+    DEPENDENCY_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    request_id: str
+    operation: TaskOperation
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    status: _common_pb2.TaskStatus
+    token: int
+    worker: _common_pb2.WorkerRef
+    message: str
+    percent: float
+    result: _common_pb2.Payload
+    failure: _common_pb2.Failure
+    input: _common_pb2.Payload
+    priority: int
+    definition: _common_pb2.Payload
+    at_ms: int
+    lease_ms: int
+    dependency: _common_pb2.Dependency
+    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., operation: _Optional[_Union[TaskOperation, str]] = ..., ids: _Optional[_Iterable[str]] = ..., status: _Optional[_Union[_common_pb2.TaskStatus, str]] = ..., token: _Optional[int] = ..., worker: _Optional[_Union[_common_pb2.WorkerRef, _Mapping]] = ..., message: _Optional[str] = ..., percent: _Optional[float] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., priority: _Optional[int] = ..., definition: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., at_ms: _Optional[int] = ..., lease_ms: _Optional[int] = ..., dependency: _Optional[_Union[_common_pb2.Dependency, _Mapping]] = ...) -> None: ...
+
+class TaskResult(_message.Message):
+    __slots__ = ("id", "before", "after", "error_code", "error_message")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    before: _common_pb2.TaskStatus
+    after: _common_pb2.TaskStatus
+    error_code: str
+    error_message: str
+    def __init__(self, id: _Optional[str] = ..., before: _Optional[_Union[_common_pb2.TaskStatus, str]] = ..., after: _Optional[_Union[_common_pb2.TaskStatus, str]] = ..., error_code: _Optional[str] = ..., error_message: _Optional[str] = ...) -> None: ...
+
+class TaskReply(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[TaskResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[TaskResult, _Mapping]]] = ...) -> None: ...
+
+class ClaimRequest(_message.Message):
+    __slots__ = ("namespace", "request_id", "worker", "queues", "lease_ms", "begin", "wait_ms", "id")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    QUEUES_FIELD_NUMBER: _ClassVar[int]
+    LEASE_MS_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    request_id: str
+    worker: _common_pb2.WorkerRef
+    queues: _containers.RepeatedScalarFieldContainer[str]
+    lease_ms: int
+    begin: bool
+    wait_ms: int
+    id: str
+    def __init__(self, namespace: _Optional[str] = ..., request_id: _Optional[str] = ..., worker: _Optional[_Union[_common_pb2.WorkerRef, _Mapping]] = ..., queues: _Optional[_Iterable[str]] = ..., lease_ms: _Optional[int] = ..., begin: bool = ..., wait_ms: _Optional[int] = ..., id: _Optional[str] = ...) -> None: ...
+
+class ClaimReply(_message.Message):
+    __slots__ = ("id", "token", "target", "input", "definition", "priority", "starts", "created_ms", "metadata")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    STARTS_FIELD_NUMBER: _ClassVar[int]
+    CREATED_MS_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    token: int
+    target: _common_pb2.Target
+    input: _common_pb2.Payload
+    definition: _common_pb2.Payload
+    priority: int
+    starts: int
+    created_ms: int
+    metadata: _containers.ScalarMap[str, str]
+    def __init__(self, id: _Optional[str] = ..., token: _Optional[int] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., input: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., definition: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., priority: _Optional[int] = ..., starts: _Optional[int] = ..., created_ms: _Optional[int] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
 class ClientFrame(_message.Message):
     __slots__ = ("requests",)
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
@@ -506,7 +644,7 @@ class ClientFrame(_message.Message):
     def __init__(self, requests: _Optional[_Iterable[_Union[ClientRequest, _Mapping]]] = ...) -> None: ...
 
 class ClientRequest(_message.Message):
-    __slots__ = ("number", "start", "wait", "describe", "list", "control", "read_state", "abandon", "read_object_state", "send_event", "settle_promise", "schedule")
+    __slots__ = ("number", "start", "wait", "describe", "list", "control", "read_state", "abandon", "read_object_state", "send_event", "settle_promise", "schedule", "update_tasks", "claim_task")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
@@ -519,6 +657,8 @@ class ClientRequest(_message.Message):
     SEND_EVENT_FIELD_NUMBER: _ClassVar[int]
     SETTLE_PROMISE_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TASKS_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_TASK_FIELD_NUMBER: _ClassVar[int]
     number: int
     start: StartRequest
     wait: WaitRequest
@@ -531,7 +671,9 @@ class ClientRequest(_message.Message):
     send_event: SendEventRequest
     settle_promise: SettlePromiseRequest
     schedule: ScheduleRequest
-    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., describe: _Optional[_Union[DescribeRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., control: _Optional[_Union[ControlRequest, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateRequest, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateRequest, _Mapping]] = ..., send_event: _Optional[_Union[SendEventRequest, _Mapping]] = ..., settle_promise: _Optional[_Union[SettlePromiseRequest, _Mapping]] = ..., schedule: _Optional[_Union[ScheduleRequest, _Mapping]] = ...) -> None: ...
+    update_tasks: TaskRequest
+    claim_task: ClaimRequest
+    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., describe: _Optional[_Union[DescribeRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., control: _Optional[_Union[ControlRequest, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateRequest, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateRequest, _Mapping]] = ..., send_event: _Optional[_Union[SendEventRequest, _Mapping]] = ..., settle_promise: _Optional[_Union[SettlePromiseRequest, _Mapping]] = ..., schedule: _Optional[_Union[ScheduleRequest, _Mapping]] = ..., update_tasks: _Optional[_Union[TaskRequest, _Mapping]] = ..., claim_task: _Optional[_Union[ClaimRequest, _Mapping]] = ...) -> None: ...
 
 class Abandon(_message.Message):
     __slots__ = ()
@@ -544,7 +686,7 @@ class ClientReplyFrame(_message.Message):
     def __init__(self, replies: _Optional[_Iterable[_Union[ClientReply, _Mapping]]] = ...) -> None: ...
 
 class ClientReply(_message.Message):
-    __slots__ = ("number", "start", "outcome", "description", "list", "control", "read_state", "read_object_state", "send_event", "settle_promise", "error", "schedule")
+    __slots__ = ("number", "start", "outcome", "description", "list", "control", "read_state", "read_object_state", "send_event", "settle_promise", "error", "schedule", "update_tasks", "claim_task")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
@@ -557,6 +699,8 @@ class ClientReply(_message.Message):
     SETTLE_PROMISE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TASKS_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_TASK_FIELD_NUMBER: _ClassVar[int]
     number: int
     start: StartReply
     outcome: Outcome
@@ -569,4 +713,6 @@ class ClientReply(_message.Message):
     settle_promise: SettlePromiseReply
     error: _common_pb2.ErrorDetail
     schedule: ScheduleReply
-    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartReply, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., control: _Optional[_Union[ControlReply, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateReply, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateReply, _Mapping]] = ..., send_event: _Optional[_Union[SendEventReply, _Mapping]] = ..., settle_promise: _Optional[_Union[SettlePromiseReply, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ErrorDetail, _Mapping]] = ..., schedule: _Optional[_Union[ScheduleReply, _Mapping]] = ...) -> None: ...
+    update_tasks: TaskReply
+    claim_task: ClaimReply
+    def __init__(self, number: _Optional[int] = ..., start: _Optional[_Union[StartReply, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., control: _Optional[_Union[ControlReply, _Mapping]] = ..., read_state: _Optional[_Union[ReadStateReply, _Mapping]] = ..., read_object_state: _Optional[_Union[ReadObjectStateReply, _Mapping]] = ..., send_event: _Optional[_Union[SendEventReply, _Mapping]] = ..., settle_promise: _Optional[_Union[SettlePromiseReply, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ErrorDetail, _Mapping]] = ..., schedule: _Optional[_Union[ScheduleReply, _Mapping]] = ..., update_tasks: _Optional[_Union[TaskReply, _Mapping]] = ..., claim_task: _Optional[_Union[ClaimReply, _Mapping]] = ...) -> None: ...

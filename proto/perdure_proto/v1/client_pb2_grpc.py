@@ -94,6 +94,16 @@ class ClientServiceStub(object):
                 request_serializer=perdure_dot_v1_dot_client__pb2.SettlePromiseRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_client__pb2.SettlePromiseReply.FromString,
                 _registered_method=True)
+        self.ClaimTask = channel.unary_unary(
+                '/perdure.v1.ClientService/ClaimTask',
+                request_serializer=perdure_dot_v1_dot_client__pb2.ClaimRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_client__pb2.ClaimReply.FromString,
+                _registered_method=True)
+        self.UpdateTasks = channel.unary_unary(
+                '/perdure.v1.ClientService/UpdateTasks',
+                request_serializer=perdure_dot_v1_dot_client__pb2.TaskRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_client__pb2.TaskReply.FromString,
+                _registered_method=True)
         self.Session = channel.stream_stream(
                 '/perdure.v1.ClientService/Session',
                 request_serializer=perdure_dot_v1_dot_client__pb2.ClientFrame.SerializeToString,
@@ -188,6 +198,21 @@ class ClientServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClaimTask(self, request, context):
+        """Takes the next task of some queues; waits for one if asked to. Repeated with the same
+        request_id it is the same claim.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTasks(self, request, context):
+        """One operation on tasks: progress, complete, fail, release, ... (proto/spec/tasks.md).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Session(self, request_iterator, context):
         """All of the above but History, batched. Replies come in any order, matched by `number`.
         """
@@ -257,6 +282,16 @@ def add_ClientServiceServicer_to_server(servicer, server):
                     servicer.SettlePromise,
                     request_deserializer=perdure_dot_v1_dot_client__pb2.SettlePromiseRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_client__pb2.SettlePromiseReply.SerializeToString,
+            ),
+            'ClaimTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClaimTask,
+                    request_deserializer=perdure_dot_v1_dot_client__pb2.ClaimRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_client__pb2.ClaimReply.SerializeToString,
+            ),
+            'UpdateTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTasks,
+                    request_deserializer=perdure_dot_v1_dot_client__pb2.TaskRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_client__pb2.TaskReply.SerializeToString,
             ),
             'Session': grpc.stream_stream_rpc_method_handler(
                     servicer.Session,
@@ -588,6 +623,60 @@ class ClientService(object):
             '/perdure.v1.ClientService/SettlePromise',
             perdure_dot_v1_dot_client__pb2.SettlePromiseRequest.SerializeToString,
             perdure_dot_v1_dot_client__pb2.SettlePromiseReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClaimTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ClientService/ClaimTask',
+            perdure_dot_v1_dot_client__pb2.ClaimRequest.SerializeToString,
+            perdure_dot_v1_dot_client__pb2.ClaimReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ClientService/UpdateTasks',
+            perdure_dot_v1_dot_client__pb2.TaskRequest.SerializeToString,
+            perdure_dot_v1_dot_client__pb2.TaskReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,6 +36,28 @@ class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STATUS_FAILED: _ClassVar[Status]
     STATUS_CANCELLED: _ClassVar[Status]
     STATUS_TIMED_OUT: _ClassVar[Status]
+
+class TaskStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TASK_STATUS_UNSPECIFIED: _ClassVar[TaskStatus]
+    TASK_STATUS_PENDING: _ClassVar[TaskStatus]
+    TASK_STATUS_SCHEDULED: _ClassVar[TaskStatus]
+    TASK_STATUS_QUEUED: _ClassVar[TaskStatus]
+    TASK_STATUS_ASSIGNED: _ClassVar[TaskStatus]
+    TASK_STATUS_IN_PROGRESS: _ClassVar[TaskStatus]
+    TASK_STATUS_BLOCKED: _ClassVar[TaskStatus]
+    TASK_STATUS_REVIEW: _ClassVar[TaskStatus]
+    TASK_STATUS_COMPLETED: _ClassVar[TaskStatus]
+    TASK_STATUS_FAILED: _ClassVar[TaskStatus]
+    TASK_STATUS_CANCELLED: _ClassVar[TaskStatus]
+
+class OnDependency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_DEPENDENCY_UNSPECIFIED: _ClassVar[OnDependency]
+    ON_DEPENDENCY_BLOCK: _ClassVar[OnDependency]
+    ON_DEPENDENCY_FAIL: _ClassVar[OnDependency]
+    ON_DEPENDENCY_CANCEL: _ClassVar[OnDependency]
+    ON_DEPENDENCY_IGNORE: _ClassVar[OnDependency]
 FAILURE_CODE_UNSPECIFIED: FailureCode
 FAILURE_CODE_APPLICATION: FailureCode
 FAILURE_CODE_TIMEOUT: FailureCode
@@ -60,6 +82,22 @@ STATUS_COMPLETED: Status
 STATUS_FAILED: Status
 STATUS_CANCELLED: Status
 STATUS_TIMED_OUT: Status
+TASK_STATUS_UNSPECIFIED: TaskStatus
+TASK_STATUS_PENDING: TaskStatus
+TASK_STATUS_SCHEDULED: TaskStatus
+TASK_STATUS_QUEUED: TaskStatus
+TASK_STATUS_ASSIGNED: TaskStatus
+TASK_STATUS_IN_PROGRESS: TaskStatus
+TASK_STATUS_BLOCKED: TaskStatus
+TASK_STATUS_REVIEW: TaskStatus
+TASK_STATUS_COMPLETED: TaskStatus
+TASK_STATUS_FAILED: TaskStatus
+TASK_STATUS_CANCELLED: TaskStatus
+ON_DEPENDENCY_UNSPECIFIED: OnDependency
+ON_DEPENDENCY_BLOCK: OnDependency
+ON_DEPENDENCY_FAIL: OnDependency
+ON_DEPENDENCY_CANCEL: OnDependency
+ON_DEPENDENCY_IGNORE: OnDependency
 
 class Payload(_message.Message):
     __slots__ = ("data", "encoding", "digest", "metadata")
@@ -145,7 +183,7 @@ class ParentLink(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., path: _Optional[str] = ..., detached: bool = ...) -> None: ...
 
 class StartOptions(_message.Message):
-    __slots__ = ("priority", "start_at_ms", "attempt_timeout_ms", "execution_timeout_ms", "retry", "handler_retry", "metadata", "delay_ms", "labels")
+    __slots__ = ("priority", "start_at_ms", "attempt_timeout_ms", "execution_timeout_ms", "retry", "handler_retry", "metadata", "delay_ms", "labels", "task", "after")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -169,6 +207,8 @@ class StartOptions(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     DELAY_MS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     priority: int
     start_at_ms: int
     attempt_timeout_ms: int
@@ -178,7 +218,69 @@ class StartOptions(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     delay_ms: int
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, priority: _Optional[int] = ..., start_at_ms: _Optional[int] = ..., attempt_timeout_ms: _Optional[int] = ..., execution_timeout_ms: _Optional[int] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., handler_retry: _Optional[_Union[Retry, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., delay_ms: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    task: TaskOptions
+    after: _containers.RepeatedCompositeFieldContainer[Dependency]
+    def __init__(self, priority: _Optional[int] = ..., start_at_ms: _Optional[int] = ..., attempt_timeout_ms: _Optional[int] = ..., execution_timeout_ms: _Optional[int] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., handler_retry: _Optional[_Union[Retry, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., delay_ms: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., task: _Optional[_Union[TaskOptions, _Mapping]] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ...) -> None: ...
+
+class WorkerRef(_message.Message):
+    __slots__ = ("id", "type", "name")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    type: str
+    name: str
+    def __init__(self, id: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class TaskOptions(_message.Message):
+    __slots__ = ("hold", "allowed", "definition")
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    hold: bool
+    allowed: str
+    definition: Payload
+    def __init__(self, hold: bool = ..., allowed: _Optional[str] = ..., definition: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+
+class TaskState(_message.Message):
+    __slots__ = ("allowed", "order", "worker", "claim", "claims", "lease_ms", "lease_due_ms", "has_begun", "begun_ms", "is_held_back", "starts", "retries", "failures")
+    ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    CLAIMS_FIELD_NUMBER: _ClassVar[int]
+    LEASE_MS_FIELD_NUMBER: _ClassVar[int]
+    LEASE_DUE_MS_FIELD_NUMBER: _ClassVar[int]
+    HAS_BEGUN_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_MS_FIELD_NUMBER: _ClassVar[int]
+    IS_HELD_BACK_FIELD_NUMBER: _ClassVar[int]
+    STARTS_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    allowed: str
+    order: int
+    worker: WorkerRef
+    claim: int
+    claims: int
+    lease_ms: int
+    lease_due_ms: int
+    has_begun: bool
+    begun_ms: int
+    is_held_back: bool
+    starts: int
+    retries: int
+    failures: int
+    def __init__(self, allowed: _Optional[str] = ..., order: _Optional[int] = ..., worker: _Optional[_Union[WorkerRef, _Mapping]] = ..., claim: _Optional[int] = ..., claims: _Optional[int] = ..., lease_ms: _Optional[int] = ..., lease_due_ms: _Optional[int] = ..., has_begun: bool = ..., begun_ms: _Optional[int] = ..., is_held_back: bool = ..., starts: _Optional[int] = ..., retries: _Optional[int] = ..., failures: _Optional[int] = ...) -> None: ...
+
+class Dependency(_message.Message):
+    __slots__ = ("id", "on_failed", "on_cancelled")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ON_FAILED_FIELD_NUMBER: _ClassVar[int]
+    ON_CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    on_failed: OnDependency
+    on_cancelled: OnDependency
+    def __init__(self, id: _Optional[str] = ..., on_failed: _Optional[_Union[OnDependency, str]] = ..., on_cancelled: _Optional[_Union[OnDependency, str]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("done", "total", "message")

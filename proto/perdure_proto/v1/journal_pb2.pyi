@@ -1,5 +1,6 @@
 from . import common_pb2 as _common_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -7,8 +8,19 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class DependencyChange(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEPENDENCY_CHANGE_UNSPECIFIED: _ClassVar[DependencyChange]
+    DEPENDENCY_CHANGE_ADDED: _ClassVar[DependencyChange]
+    DEPENDENCY_CHANGE_REMOVED: _ClassVar[DependencyChange]
+    DEPENDENCY_CHANGE_SETTLED: _ClassVar[DependencyChange]
+DEPENDENCY_CHANGE_UNSPECIFIED: DependencyChange
+DEPENDENCY_CHANGE_ADDED: DependencyChange
+DEPENDENCY_CHANGE_REMOVED: DependencyChange
+DEPENDENCY_CHANGE_SETTLED: DependencyChange
+
 class Entry(_message.Message):
-    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "step_started", "patch_decided", "forgotten", "value_emitted", "event_awaited", "event_sent", "promise_created", "call_completed", "timer_fired", "event_received", "promise_settled", "execution_created", "execution_ended", "execution_retried", "execution_continued", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed")
+    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "step_started", "patch_decided", "forgotten", "value_emitted", "event_awaited", "event_sent", "promise_created", "call_completed", "timer_fired", "event_received", "promise_settled", "execution_created", "execution_ended", "execution_retried", "execution_continued", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed", "task_moved", "task_reported", "dependency_changed")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     STEP_COMPLETED_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +51,9 @@ class Entry(_message.Message):
     CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
+    TASK_MOVED_FIELD_NUMBER: _ClassVar[int]
+    TASK_REPORTED_FIELD_NUMBER: _ClassVar[int]
+    DEPENDENCY_CHANGED_FIELD_NUMBER: _ClassVar[int]
     index: int
     time_ms: int
     step_completed: StepCompleted
@@ -69,7 +84,10 @@ class Entry(_message.Message):
     cancel_requested: CancelRequested
     paused: Paused
     resumed: Resumed
-    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., patch_decided: _Optional[_Union[PatchDecided, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., event_awaited: _Optional[_Union[EventAwaited, _Mapping]] = ..., event_sent: _Optional[_Union[EventSent, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., event_received: _Optional[_Union[EventReceived, _Mapping]] = ..., promise_settled: _Optional[_Union[PromiseSettled, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., execution_continued: _Optional[_Union[ExecutionContinued, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
+    task_moved: TaskMoved
+    task_reported: TaskReported
+    dependency_changed: DependencyChanged
+    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., patch_decided: _Optional[_Union[PatchDecided, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., event_awaited: _Optional[_Union[EventAwaited, _Mapping]] = ..., event_sent: _Optional[_Union[EventSent, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., event_received: _Optional[_Union[EventReceived, _Mapping]] = ..., promise_settled: _Optional[_Union[PromiseSettled, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., execution_continued: _Optional[_Union[ExecutionContinued, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ..., task_moved: _Optional[_Union[TaskMoved, _Mapping]] = ..., task_reported: _Optional[_Union[TaskReported, _Mapping]] = ..., dependency_changed: _Optional[_Union[DependencyChanged, _Mapping]] = ...) -> None: ...
 
 class StateWrite(_message.Message):
     __slots__ = ("key", "json", "payload")
@@ -524,3 +542,49 @@ class Paused(_message.Message):
 class Resumed(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class TaskMoved(_message.Message):
+    __slots__ = ("status", "event", "actor", "claim", "message", "failure", "due_ms")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    DUE_MS_FIELD_NUMBER: _ClassVar[int]
+    status: _common_pb2.TaskStatus
+    event: str
+    actor: _common_pb2.WorkerRef
+    claim: int
+    message: str
+    failure: _common_pb2.Failure
+    due_ms: int
+    def __init__(self, status: _Optional[_Union[_common_pb2.TaskStatus, str]] = ..., event: _Optional[str] = ..., actor: _Optional[_Union[_common_pb2.WorkerRef, _Mapping]] = ..., claim: _Optional[int] = ..., message: _Optional[str] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., due_ms: _Optional[int] = ...) -> None: ...
+
+class TaskReported(_message.Message):
+    __slots__ = ("event", "actor", "message", "percent", "remaining_ms", "priority", "definition")
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_MS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    event: str
+    actor: _common_pb2.WorkerRef
+    message: str
+    percent: float
+    remaining_ms: int
+    priority: int
+    definition: _common_pb2.Payload
+    def __init__(self, event: _Optional[str] = ..., actor: _Optional[_Union[_common_pb2.WorkerRef, _Mapping]] = ..., message: _Optional[str] = ..., percent: _Optional[float] = ..., remaining_ms: _Optional[int] = ..., priority: _Optional[int] = ..., definition: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+
+class DependencyChanged(_message.Message):
+    __slots__ = ("change", "dependency", "status")
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    DEPENDENCY_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    change: DependencyChange
+    dependency: _common_pb2.Dependency
+    status: _common_pb2.Status
+    def __init__(self, change: _Optional[_Union[DependencyChange, str]] = ..., dependency: _Optional[_Union[_common_pb2.Dependency, _Mapping]] = ..., status: _Optional[_Union[_common_pb2.Status, str]] = ...) -> None: ...

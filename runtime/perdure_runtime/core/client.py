@@ -11,10 +11,12 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from perdure_runtime.core.dependencies import Dependency
 from perdure_runtime.core.entries import StartOptions, Target
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import Progress
 from perdure_runtime.core.payload import Failure, Payload
+from perdure_runtime.core.tasks import TaskState, TaskStatus, WorkerRef
 
 
 class IdPolicy(StrEnum):
@@ -83,6 +85,8 @@ class Description(Struct, frozen=True):
     progress: Progress | None = None
     parent_id: str = ""
     labels: dict[str, str] = {}
+    task: TaskState | None = None
+    task_status: TaskStatus | None = None
 
 
 class ListRequest(Struct, frozen=True):
@@ -97,6 +101,7 @@ class ListRequest(Struct, frozen=True):
     limit: int = 100
     cursor: str = ""
     labels: dict[str, str] = {}
+    task_statuses: tuple[TaskStatus, ...] = ()
 
 
 class ListReply(Struct, frozen=True):
@@ -211,3 +216,103 @@ class WorkerInfo(Struct, frozen=True):
     active: int
     cached: int
     build_id: str = ""
+
+
+class TaskOperation(StrEnum):
+    """What can be done to tasks beside what `Control` does to all executions."""
+
+    MOVE = "move"  # to `status`, by the table in `core.tasks`
+    START = "start"  # assign and begin, in one
+    PROGRESS = "progress"
+    HEARTBEAT = "heartbeat"  # the lease begins anew
+    RELEASE = "release"  # give it back to the queue
+    RETRY = "retry"
+    COMMENT = "comment"
+    UPDATE = "update"  # priority, definition
+    DEPEND = "depend"  # of any execution that has not begun
+    UNDEPEND = "undepend"
+
+
+class TaskRequest(Struct, frozen=True):
+    """One operation on tasks; each has its own result.
+
+    Args:
+        token: of the claim that this is asked with; 0: by an operator, whoever has the task.
+        worker: who asks; for `assigned` and `start`: who gets the task.
+        message: reason, comment, current step.
+        percent: of `progress`.
+        result, failure: of `completed` and `failed`.
+        input: of `retry`.
+        at_ms: when what is moved to `scheduled` becomes queued.
+        lease_ms: of `heartbeat`, None: as long as before.
+    """
+
+    namespace: str
+    request_id: str
+    operation: TaskOperation
+    ids: tuple[str, ...]
+    status: TaskStatus | None = None
+    token: int = 0
+    worker: WorkerRef | None = None
+    message: str = ""
+    percent: float | None = None
+    result: Payload | None = None
+    failure: Failure | None = None
+    input: Payload | None = None
+    priority: int | None = None
+    definition: Payload | None = None
+    at_ms: int | None = None
+    lease_ms: int | None = None
+    dependency: Dependency | None = None
+
+
+class TaskResult(Struct, frozen=True):
+    """What happened to one task; `before` is what it was."""
+
+    id: str
+    before: TaskStatus | None = None
+    after: TaskStatus | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
+class TaskReply(Struct, frozen=True):
+    """One result per task, in order."""
+
+    results: tuple[TaskResult, ...]
+
+
+class ClaimRequest(Struct, frozen=True):
+    """Take the next task of some queues, or a certain one.
+
+    Args:
+        queues: names of services; the task of the highest priority of all is next, then the oldest.
+        worker: who gets it; tasks that are for another type of worker are left alone.
+        lease_ms: without a sign of life for so long the task goes back to its queue; 0: it stays.
+        begin: its work begins at once.
+        wait_ms: how long to wait for one, None: until there is one.
+        id: take this one, or nothing.
+    """
+
+    namespace: str
+    request_id: str
+    worker: WorkerRef
+    queues: tuple[str, ...] = ()
+    lease_ms: int = 30_000
+    begin: bool = False
+    wait_ms: int | None = 0
+    id: str = ""
+
+
+class ClaimReply(Struct, frozen=True):
+    """A task and the token of its claim; an empty id: there was none."""
+
+    id: str = ""
+    token: int = 0
+    target: Target | None = None
+    input: Payload | None = None
+    definition: Payload | None = None
+    priority: int = 0
+    starts: int = 0
+    created_ms: int = 0
+    metadata: dict[str, str] = {}

@@ -119,6 +119,12 @@ class EndRuns(Struct, frozen=True):
     before: int
 
 
+class AwaitEnds(Struct, frozen=True):
+    """The execution depends on these of its namespace."""
+
+    ids: tuple[str, ...]
+
+
 class Ended(Struct, frozen=True):
     """The execution has its outcome; wake those who wait for it."""
 
@@ -139,6 +145,7 @@ Effect = (
     | LookForEvents
     | StoreEvent
     | EndRuns
+    | AwaitEnds
     | Ended
 )
 

@@ -143,7 +143,21 @@ class AmbiguousTargetError(PerdureError):
 
 
 class InvalidTransitionError(PerdureError):
-    """The lifecycle does not allow this; the message names both states."""
+    """The lifecycle does not allow this; the message names both states.
+
+    Args:
+        from_status: what a task is, "" where it did not come back with the error.
+        to_status: what it cannot become.
+    """
+
+    def __init__(self, message: str = "", *, from_status: str = "", to_status: str = "") -> None:
+        super().__init__(message)
+        self.from_status = from_status
+        self.to_status = to_status
+
+
+class ClaimLostError(InvalidTransitionError):
+    """A task is not, or no longer, held by the claim that this was asked with: do nothing more."""
 
 
 class ReentrancyError(PerdureError):

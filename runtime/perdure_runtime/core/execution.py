@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from perdure_runtime.core.dependencies import Dependency
 from perdure_runtime.core.effects import Decision
 from perdure_runtime.core.entries import (
     AttemptEnded,
@@ -23,6 +24,8 @@ from perdure_runtime.core.entries import (
     CallIssued,
     CancelRequested,
     CommandReused,
+    DependencyChange,
+    DependencyChanged,
     Entry,
     EventAwaited,
     EventReceived,
@@ -42,6 +45,8 @@ from perdure_runtime.core.entries import (
     StepCompleted,
     StepFailed,
     StepStarted,
+    TaskMoved,
+    TaskReported,
     TimerFired,
     TimerStarted,
     ValueEmitted,
@@ -55,8 +60,9 @@ from perdure_runtime.core.events import (
     intervals_of,
 )
 from perdure_runtime.core.ids import CHAIN_START, ExecutionKey
-from perdure_runtime.core.payload import Failure, FailureCode
+from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.rows import ExecutionRow
+from perdure_runtime.core.tasks import task_status
 from perdure_runtime.core.trace import Links, is_sampled, linked
 
 
@@ -100,6 +106,9 @@ class Execution(Struct):
     timed_out_index: int = -1  # of the open attempt
     links: Links = ()  # to the spans that told the open attempt something
     wake_index: int = -1  # last entry that gives a body something to do
+    dependencies: dict[str, Dependency] = {}  # by id; what it still waits for
+    definition: Payload | None = None  # what a task is about
+    input: Payload | None = None  # the latest, if a retry has replaced it
     # The lease; gone after a restart.
     epoch: int = 0
     session_id: str = ""
@@ -135,6 +144,9 @@ def apply(execution: Execution, decision: Decision, recorded: list[Recorded]) ->
         evolve(execution, item)
     for name, value in decision.changes.items():
         setattr(execution.row, name, value)
+    row = execution.row
+    if row.task is not None:
+        row.task_status = task_status(row.status, row.task, bool(execution.dependencies))
 
 
 def _created(execution: Execution, recorded: Recorded) -> None:
@@ -145,6 +157,11 @@ def _created(execution: Execution, recorded: Recorded) -> None:
     if recorded.entry.trace:
         execution.has_spans = is_sampled(recorded.entry.trace)
     execution.consumed = intervals_of(recorded.entry.consumed)
+    options = recorded.entry.options
+    if recorded.index == 0:
+        execution.dependencies = {dependency.id: dependency for dependency in options.after}
+    if options.task is not None:
+        execution.definition = options.task.definition
 
 
 def _run_begins(execution: Execution, recorded: Recorded) -> None:
@@ -209,11 +226,14 @@ def _execution_ended(execution: Execution, recorded: Recorded) -> None:
     execution.ended = recorded.entry
     execution.end_index = recorded.index
     execution.waits.clear()
+    execution.dependencies.clear()
     execution.timers.clear()  # open calls stay: a retry waits until they are terminal
 
 
 def _execution_retried(execution: Execution, recorded: Recorded) -> None:
     execution.started = None
+    assert isinstance(recorded.entry, ExecutionRetried)
+    execution.input = recorded.entry.input or execution.input
     execution.ended = None
     execution.cancel = None
     execution.cancel_index = -1
@@ -335,6 +355,20 @@ def _link(execution: Execution, trace: dict[str, str]) -> None:
         execution.links = linked(execution.links, trace)
 
 
+def _dependency_changed(execution: Execution, recorded: Recorded) -> None:
+    entry = recorded.entry
+    assert isinstance(entry, DependencyChanged)
+    if entry.change is DependencyChange.ADDED:
+        execution.dependencies[entry.dependency.id] = entry.dependency
+    else:
+        execution.dependencies.pop(entry.dependency.id, None)
+
+
+def _task_reported(execution: Execution, recorded: Recorded) -> None:
+    assert isinstance(recorded.entry, TaskReported)
+    execution.definition = recorded.entry.definition or execution.definition
+
+
 def _no_change(execution: Execution, recorded: Recorded) -> None:
     pass
 
@@ -368,4 +402,7 @@ _EVOLVE: Final[dict[type[Entry], Callable[[Execution, Recorded], None]]] = {
     CancelRequested: _cancel_requested,
     Paused: _no_change,
     Resumed: _no_change,
+    TaskMoved: _no_change,
+    TaskReported: _task_reported,
+    DependencyChanged: _dependency_changed,
 }

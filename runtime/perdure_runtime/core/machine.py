@@ -34,6 +34,7 @@ from perdure_runtime.core.entries import (
     CancelRequested,
     Command,
     CommandReused,
+    DependencyChanged,
     Entry,
     EventAwaited,
     EventReceived,
@@ -586,6 +587,7 @@ _PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | No
     ExecutionContinued: ReplayMachine._pass_nothing,
     ExecutionEnded: ReplayMachine._pass_nothing,
     ExecutionRetried: ReplayMachine._pass_nothing,
+    DependencyChanged: ReplayMachine._pass_nothing,
     Paused: ReplayMachine._pass_nothing,
     Resumed: ReplayMachine._pass_nothing,
 }

@@ -10,6 +10,7 @@ from perdure_runtime.core.entries import Target
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey, ParentLink
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.tasks import TaskState, TaskStatus
 
 
 class ExecutionRow(Struct):
@@ -42,6 +43,9 @@ class ExecutionRow(Struct):
     held_objects: tuple[str, ...] = ()  # "Class/id", held by those who await it
     labels: dict[str, str] = {}  # what lists filter by; never changed
     has_place: bool = False  # it counts for the limit of its method
+    after: tuple[str, ...] = ()  # ids of the executions that it still waits for
+    task: TaskState | None = None  # of a task, whose work is done outside
+    task_status: TaskStatus | None = None  # derived, for lists
 
 
 class ObjectRow(Struct, frozen=True):
@@ -64,6 +68,7 @@ class TimerKind(StrEnum):
     SCHEDULE = "schedule"  # the next tick of a schedule; in no store: the schedule knows it
     RATE = "rate"  # the next start that a rate allows; in no store
     GRACE = "grace"  # the end of a cancellation's grace
+    CLAIM = "claim"  # the end of the lease on a task
 
 
 class Timer(Struct, frozen=True):

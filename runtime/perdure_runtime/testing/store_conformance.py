@@ -10,7 +10,6 @@ store's own means.
 
 from __future__ import annotations
 
-from perdure_runtime.core.entries import Target
 from perdure_runtime.core.errors import InvalidArgumentError
 from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, ParentLink
 from perdure_runtime.core.lifecycle import Status, is_end
@@ -40,6 +39,7 @@ from perdure_runtime.testing.store_samples import (
     timers_of,
 )
 from perdure_runtime.testing.store_schedules import SchedulesAndAges
+from perdure_runtime.testing.store_tasks import TasksAndDependencies
 
 ODD_TEXTS = (
     "plain",
@@ -74,47 +74,6 @@ class RowsAndJournals:
             assert (await store.query(Filter("default"), 10)).rows == []
             await store.delete([key])
             await store.checkpoint()
-
-    async def test_every_column_of_a_row_comes_back(self, opening: Opening) -> None:
-        parent = ParentLink(key_of("p", "other"), run=2, attempt=3, path="0.1:2", detached=True)
-        row = ExecutionRow(
-            key=key_of("all"),
-            shard=1023,
-            target=Target(service="s", method="m", key="k"),
-            status=Status.SUSPENDED,
-            created_ms=2**52,
-            input_digest=bytes(range(16)),
-            run=4,
-            attempt=5,
-            priority=-6,
-            kind="flow",
-            parent=parent,
-            due_ms=7,
-            started_ms=8,
-            ended_ms=9,
-            updated_ms=10,
-            crash_count=11,
-            crash_index=12,
-            build_id="b",
-            error="E: m",
-            detail="d",
-            progress=b'{"a": 1}\0',
-            held=b"h",
-            lane_order=13,
-            held_objects=("A/1", "B/2"),
-            run_index=14,
-            labels={"team": "a"},
-            has_place=True,
-        )
-        plain, names = row_of(key_of("plain")), ExecutionRow.__struct_fields__
-        assert [name for name in names if getattr(row, name) == getattr(plain, name)] == []
-        async with owning(opening) as owner:
-            await owner.put(row)
-            assert await owner.store.load_rows([row.key]) == {row.key: row}
-            loaded = await owner.store.load(row.key)
-            assert loaded is not None
-            assert (loaded.row, loaded.entries, loaded.length) == (row, [], 0)
-            assert loaded.chain == CHAIN_START
 
     async def test_a_row_is_replaced_whole(self, opening: Opening) -> None:
         key = key_of("r")
@@ -588,6 +547,7 @@ class StoreConformance(
     Mailboxes,
     ListsAndDeletion,
     ObjectsAndLanes,
+    TasksAndDependencies,
     SchedulesAndAges,
     LabelsAndPlaces,
 ):

@@ -18,6 +18,8 @@ from perdure.client.transport import Transport
 from perdure.worker.link import LinkReceiver
 from perdure_coordinator.engine import Engine
 from perdure_runtime.core.client import (
+    ClaimReply,
+    ClaimRequest,
     ControlReply,
     ControlRequest,
     Description,
@@ -31,6 +33,8 @@ from perdure_runtime.core.client import (
     SettlePromiseRequest,
     StartReply,
     StartRequest,
+    TaskReply,
+    TaskRequest,
     WorkerInfo,
 )
 from perdure_runtime.core.entries import Recorded
@@ -213,6 +217,12 @@ class EmbeddedTransport(Transport):
 
     async def schedule(self, request: ScheduleRequest) -> ScheduleReply:
         return await self._coordinator.call(lambda engine: engine.schedule(request))
+
+    async def update_tasks(self, request: TaskRequest) -> TaskReply:
+        return await self._coordinator.call(lambda engine: engine.update_tasks(request))
+
+    async def claim_task(self, request: ClaimRequest) -> ClaimReply:
+        return await self._coordinator.call(lambda engine: engine.claim_task(request))
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         return await self._coordinator.call(lambda engine: engine.read_state(namespace, id))

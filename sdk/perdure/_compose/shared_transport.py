@@ -16,6 +16,8 @@ from perdure._compose.sharing import SharedFile
 from perdure.client.transport import Transport
 from perdure.worker.worker import Worker
 from perdure_runtime.core.client import (
+    ClaimReply,
+    ClaimRequest,
     ControlReply,
     ControlRequest,
     Description,
@@ -29,6 +31,8 @@ from perdure_runtime.core.client import (
     SettlePromiseRequest,
     StartReply,
     StartRequest,
+    TaskReply,
+    TaskRequest,
     WorkerInfo,
 )
 from perdure_runtime.core.entries import Recorded
@@ -82,6 +86,12 @@ class SharedTransport(Transport):
 
     async def schedule(self, request: ScheduleRequest) -> ScheduleReply:
         return await self._ask(lambda transport: transport.schedule(request))
+
+    async def update_tasks(self, request: TaskRequest) -> TaskReply:
+        return await self._ask(lambda transport: transport.update_tasks(request))
+
+    async def claim_task(self, request: ClaimRequest) -> ClaimReply:
+        return await self._ask(lambda transport: transport.claim_task(request))
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         return await self._ask(lambda transport: transport.read_state(namespace, id))

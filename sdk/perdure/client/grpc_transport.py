@@ -21,6 +21,8 @@ from perdure.client.multiplexer import Multiplexer
 from perdure.client.security import Tls
 from perdure.client.transport import Transport
 from perdure_runtime.core.client import (
+    ClaimReply,
+    ClaimRequest,
     ControlReply,
     ControlRequest,
     Description,
@@ -34,6 +36,8 @@ from perdure_runtime.core.client import (
     SettlePromiseRequest,
     StartReply,
     StartRequest,
+    TaskReply,
+    TaskRequest,
     WorkerInfo,
 )
 from perdure_runtime.core.entries import Recorded
@@ -121,6 +125,12 @@ class GrpcTransport(Transport):
 
     async def schedule(self, request: ScheduleRequest) -> ScheduleReply:
         return await self._ask(request, ScheduleReply)
+
+    async def update_tasks(self, request: TaskRequest) -> TaskReply:
+        return await self._ask(request, TaskReply)
+
+    async def claim_task(self, request: ClaimRequest) -> ClaimReply:
+        return await self._ask(request, ClaimReply)
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:
         values = await self._ask(ReadStateRequest(ExecutionKey(namespace, id)), StateValues)

@@ -17,6 +17,7 @@ from perdure_runtime.core.entries import (
     CallIssued,
     CancelRequested,
     CommandReused,
+    DependencyChanged,
     Entry,
     EventAwaited,
     EventReceived,
@@ -36,6 +37,8 @@ from perdure_runtime.core.entries import (
     StepCompleted,
     StepFailed,
     StepStarted,
+    TaskMoved,
+    TaskReported,
     TimerFired,
     TimerStarted,
     ValueEmitted,
@@ -146,6 +149,8 @@ def _told(entry: Entry) -> tuple[str, str, Payload | None]:
             return entry.name, f"{entry.name} is forgotten: a later attempt runs it anew", None
         case StateWritten():
             return "", f"state written: {', '.join(write.key for write in entry.writes)}", None
+        case TaskMoved() | TaskReported() | DependencyChanged():
+            return _told_of_task(entry)
         case _:
             return "", _told_of_signal(entry), None
 
@@ -190,6 +195,23 @@ def _told_of_event(
             return entry.name, f"promise {entry.name} made", None
         case PromiseSettled():
             return "", f"promise {_ended('completed', entry.failure)}", entry.result
+
+
+def _told_of_task(
+    entry: TaskMoved | TaskReported | DependencyChanged,
+) -> tuple[str, str, Payload | None]:
+    if isinstance(entry, DependencyChanged):
+        id = entry.dependency.id
+        what = f"{entry.change.value}: execution {id}"
+        return id, f"dependency {what} {entry.status or ''}".rstrip(), None
+    told = f"task {entry.event}"
+    if isinstance(entry, TaskReported) and entry.percent is not None:
+        told += f" {entry.percent:g} %"
+    if entry.actor is not None:
+        told += f" by {entry.actor.name or entry.actor.id}"
+    if entry.message:
+        told += f": {entry.message}"
+    return entry.event, told, entry.definition if isinstance(entry, TaskReported) else None
 
 
 def _told_of_signal(entry: Entry) -> str:

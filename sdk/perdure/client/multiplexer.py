@@ -21,6 +21,7 @@ import grpc
 from grpc import aio
 
 from perdure.client.endpoint import REFUSALS, Endpoint, error_of
+from perdure_runtime.core.client import ClaimRequest
 from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError, ProtocolError
 from perdure_runtime.wire.v1.client import ClientReply, ClientRequest
 from perdure_runtime.wire.v1.client_requests import Abandon, WaitRequest
@@ -86,7 +87,8 @@ class Multiplexer:
         try:
             return await reply
         finally:
-            if self._open.pop(number, None) is not None and isinstance(request, WaitRequest):
+            waits = isinstance(request, WaitRequest | ClaimRequest)
+            if self._open.pop(number, None) is not None and waits:
                 self._chunks.append(request_chunk(number, Abandon()))
                 self._wake.set()
 

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from perdure_runtime.core.client import (
+    ClaimReply,
+    ClaimRequest,
     ControlReply,
     ControlRequest,
     Description,
@@ -24,6 +26,8 @@ from perdure_runtime.core.client import (
     SettlePromiseRequest,
     StartReply,
     StartRequest,
+    TaskReply,
+    TaskRequest,
     WorkerInfo,
 )
 from perdure_runtime.core.entries import Recorded
@@ -74,6 +78,14 @@ class Transport(Protocol):
 
     async def schedule(self, request: ScheduleRequest) -> ScheduleReply:
         """One operation on schedules. Raises what the coordinator finds wrong."""
+        ...
+
+    async def update_tasks(self, request: TaskRequest) -> TaskReply:
+        """One operation on several tasks; problems of single ones are in the reply."""
+        ...
+
+    async def claim_task(self, request: ClaimRequest) -> ClaimReply:
+        """Answers when there is a task, or the request's wait is over. Cancelling gives up."""
         ...
 
     async def read_state(self, namespace: str, id: str) -> dict[str, Payload]:

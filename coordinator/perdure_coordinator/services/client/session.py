@@ -20,11 +20,13 @@ from perdure_coordinator.services.calls import (
 )
 from perdure_coordinator.services.streams import FrameWriter, first_of
 from perdure_runtime.core.client import (
+    ClaimRequest,
     ControlRequest,
     ListRequest,
     SendEventRequest,
     SettlePromiseRequest,
     StartRequest,
+    TaskRequest,
 )
 from perdure_runtime.core.errors import PerdureError, ProtocolError
 from perdure_runtime.core.schedules import ScheduleRequest
@@ -82,6 +84,8 @@ class ClientSession:
             ReadObjectStateRequest: self._read_object_state,
             SendEventRequest: engine.send_event,
             SettlePromiseRequest: engine.settle_promise,
+            TaskRequest: engine.update_tasks,
+            ClaimRequest: engine.claim_task,
         }
 
     async def run(self, context: Context) -> None:
@@ -132,7 +136,7 @@ class ClientSession:
         elif number in self._open:
             raise ProtocolError(f"request number {number} is still open")
         else:
-            if isinstance(request, WaitRequest):
+            if isinstance(request, WaitRequest | ClaimRequest):
                 self._waits.add(number)
             task = asyncio.create_task(self._answer(number, request))
             self._open[number] = task

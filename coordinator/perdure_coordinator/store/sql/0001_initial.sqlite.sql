@@ -50,6 +50,9 @@ CREATE TABLE executions (
     run_index        INTEGER NOT NULL,
     labels           TEXT    NOT NULL,
     has_place        INTEGER NOT NULL,
+    awaited          TEXT    NOT NULL,
+    task             TEXT    NOT NULL,
+    task_status      TEXT    NOT NULL,
     UNIQUE (namespace, id)
 ) STRICT;
 CREATE INDEX executions_by_age ON executions (namespace, created_ms, id);
@@ -81,6 +84,10 @@ CREATE TABLE labels (
     execution_id    TEXT    NOT NULL,
     PRIMARY KEY (label_namespace, label, value, since_ms, execution_id)
 ) STRICT, WITHOUT ROWID;
+-- Tasks, as their lists read them; and what waits for the ends of others, as a start-up does.
+CREATE INDEX executions_by_task ON executions (namespace, task_status, created_ms, id)
+    WHERE task_status != '';
+CREATE INDEX executions_awaiting ON executions (namespace, id) WHERE awaited != '';
 
 CREATE TABLE journal (
     execution INTEGER NOT NULL,

@@ -148,6 +148,10 @@ class SqliteStore:
         """See `Store.scan_places`."""
         return await self._run(self._reader, partial(load.scan_places, after=after, limit=limit))
 
+    async def scan_awaiting(self, after: ExecutionKey | None, limit: int) -> list[ExecutionRow]:
+        """Rows that wait for the ends of others, in key order."""
+        return await self._run(self._reader, partial(load.scan_awaiting, after=after, limit=limit))
+
     async def load_objects(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, ObjectRow]:
         """The objects that exist among `keys`."""
         return await self._run(self._reader, partial(load.load_objects, keys=keys))

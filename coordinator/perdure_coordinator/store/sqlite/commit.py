@@ -39,8 +39,8 @@ INSERT INTO executions (
     parent_id, parent_run, parent_attempt, parent_path, parent_detached,
     status, run, attempt, priority, due_ms, started_ms, ended_ms, updated_ms, crash_count,
     crash_index, build_id, error, detail, progress, held, lane_order, held_objects, run_index,
-    labels, has_place)
-VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+    labels, has_place, awaited, task, task_status)
+VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (namespace, id) DO UPDATE SET
     shard = excluded.shard, service = excluded.service, method = excluded.method,
     target_key = excluded.target_key, created_ms = excluded.created_ms,
@@ -55,7 +55,8 @@ ON CONFLICT (namespace, id) DO UPDATE SET
     build_id = excluded.build_id, error = excluded.error, detail = excluded.detail,
     progress = excluded.progress, held = excluded.held, lane_order = excluded.lane_order,
     held_objects = excluded.held_objects, run_index = excluded.run_index,
-    labels = excluded.labels, has_place = excluded.has_place
+    labels = excluded.labels, has_place = excluded.has_place,
+    awaited = excluded.awaited, task = excluded.task, task_status = excluded.task_status
 """
 _FIND_PLACE: Final = """
 SELECT number, (SELECT max(position) FROM journal WHERE execution = number)

@@ -126,6 +126,15 @@ def scan_places(
     return [row_from(columns) for columns in connection.execute(sql, parameters)]
 
 
+def scan_awaiting(
+    connection: sqlite3.Connection, after: ExecutionKey | None, limit: int
+) -> list[ExecutionRow]:
+    """Rows that wait for the ends of others, in key order."""
+    sql = SELECT_ROW + "WHERE awaited != '' AND (namespace, id) > (?, ?) "
+    sql += "ORDER BY namespace, id LIMIT ?"
+    return [row_from(columns) for columns in connection.execute(sql, (*(after or ("", "")), limit))]
+
+
 def load_objects(
     connection: sqlite3.Connection, keys: Sequence[ObjectKey]
 ) -> dict[ObjectKey, ObjectRow]:

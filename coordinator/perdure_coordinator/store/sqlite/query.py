@@ -18,6 +18,7 @@ from perdure_coordinator.store.sqlite.labels import (
 )
 from perdure_coordinator.store.sqlite.rows import SELECT_ROW, row_from
 from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.tasks import TaskStatus
 from perdure_runtime.storage import ExecutionRow, Filter, Page, page_cursor, parse_cursor
 
 _LAST_CODE_POINT: Final = 0x10FFFF
@@ -26,7 +27,8 @@ _SURROGATES: Final = range(0xD800, 0xE000)  # code points that no UTF-8 text hol
 
 def query(connection: sqlite3.Connection, filter: Filter, limit: int, after: str) -> Page:
     """One page and the cursor of the next."""
-    statuses: tuple[Status | None, ...] = tuple(dict.fromkeys(filter.statuses)) or (None,)
+    statuses: tuple[Status | TaskStatus | None, ...]
+    statuses = tuple(dict.fromkeys(filter.task_statuses or filter.statuses)) or (None,)
     rows: list[ExecutionRow] = []
     with snapshot(connection):
         for status in statuses:
@@ -40,7 +42,7 @@ def query(connection: sqlite3.Connection, filter: Filter, limit: int, after: str
 
 
 def _statement(
-    filter: Filter, status: Status | None, limit: int, after: str
+    filter: Filter, status: Status | TaskStatus | None, limit: int, after: str
 ) -> tuple[str, list[Any]]:
     conditions = ["namespace = ?"]
     parameters: list[Any] = [filter.namespace]
@@ -49,7 +51,12 @@ def _statement(
         conditions.append(condition)
         parameters.extend(values)
 
-    if status is not None:
+    if isinstance(status, TaskStatus):
+        where("task_status != '' AND task_status = ?", status.value)
+        if filter.statuses:
+            marks = ",".join("?" * len(filter.statuses))
+            where(f"status IN ({marks})", *(wanted.value for wanted in filter.statuses))
+    elif status is not None:
         where("status = ?", status.value)
     if filter.service is not None:
         where("service = ?", filter.service)

@@ -10,6 +10,7 @@ from perdure_runtime.core.entries import Target
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey, ParentLink
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.tasks import TaskState, TaskStatus
 from perdure_runtime.storage import ExecutionRow, ObjectRow
 
 SELECT_ROW: Final = (
@@ -17,10 +18,10 @@ SELECT_ROW: Final = (
     "run, attempt, priority, kind, parent_namespace, parent_id, parent_run, parent_attempt, "
     "parent_path, parent_detached, due_ms, started_ms, ended_ms, updated_ms, crash_count, "
     "crash_index, build_id, error, detail, progress, held, lane_order, held_objects, run_index, "
-    "labels, has_place, number "
+    "labels, has_place, awaited, task, task_status, number "
     "FROM executions "
 )
-NUMBER: Final = 35  # position of the execution's number in SELECT_ROW
+NUMBER: Final = 38  # position of the execution's number in SELECT_ROW
 
 _STATUSES: Final = {status.value: status for status in Status}
 _NO_PARENT: Final = (None, None, None, None, None, None)
@@ -65,6 +66,9 @@ def row_from(columns: tuple[Any, ...]) -> ExecutionRow:
         run_index=columns[32],
         labels=_metadata_from(columns[33]),
         has_place=bool(columns[34]),
+        after=_texts_from(columns[35]) if columns[35] else (),
+        task=msgspec.json.decode(columns[36], type=TaskState) if columns[36] else None,
+        task_status=TaskStatus(columns[37]) if columns[37] else None,
     )
 
 
@@ -106,6 +110,9 @@ def state_of(row: ExecutionRow) -> tuple[Any, ...]:
         row.run_index,
         msgspec.json.encode(row.labels).decode() if row.labels else "",
         int(row.has_place),
+        msgspec.json.encode(row.after).decode() if row.after else "",
+        msgspec.json.encode(row.task).decode() if row.task is not None else "",
+        row.task_status.value if row.task_status is not None else "",
     )
 
 

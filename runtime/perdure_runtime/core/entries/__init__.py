@@ -15,6 +15,7 @@ from perdure_runtime.core.entries.attempt import AttemptEnded, AttemptStarted, A
 from perdure_runtime.core.entries.branch import BranchCompleted
 from perdure_runtime.core.entries.call import CallCompleted, CallIssued, Target
 from perdure_runtime.core.entries.compensation import Forgotten
+from perdure_runtime.core.entries.dependency import DependencyChange, DependencyChanged
 from perdure_runtime.core.entries.event import EventAwaited, EventReceived, EventSent
 from perdure_runtime.core.entries.execution import (
     ExecutionContinued,
@@ -30,6 +31,7 @@ from perdure_runtime.core.entries.reuse import CommandReused
 from perdure_runtime.core.entries.signal import CancelRequested, Paused, Resumed
 from perdure_runtime.core.entries.state import StateWrite, StateWritten
 from perdure_runtime.core.entries.step import StepCompleted, StepFailed, StepStarted
+from perdure_runtime.core.entries.task import TaskMoved, TaskReported
 from perdure_runtime.core.entries.timer import TimerFired, TimerStarted
 from perdure_runtime.core.entries.value import ValueEmitted
 
@@ -67,6 +69,9 @@ Entry = (
     | CancelRequested
     | Paused
     | Resumed
+    | TaskMoved
+    | TaskReported
+    | DependencyChanged
 )
 
 COMMANDS: Final = (
@@ -111,6 +116,8 @@ __all__ = [
     "CancelRequested",
     "Command",
     "CommandReused",
+    "DependencyChange",
+    "DependencyChanged",
     "Entry",
     "EventAwaited",
     "EventReceived",
@@ -134,6 +141,8 @@ __all__ = [
     "StepFailed",
     "StepStarted",
     "Target",
+    "TaskMoved",
+    "TaskReported",
     "TimerFired",
     "TimerStarted",
     "ValueEmitted",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from perdure_runtime.core.dependencies import Dependency
 from perdure_runtime.core.entries.call import Target
 from perdure_runtime.core.entries.state import StateWrite
 from perdure_runtime.core.events import Consumed
@@ -11,6 +12,7 @@ from perdure_runtime.core.ids import ParentLink
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Failure, Payload
 from perdure_runtime.core.retry import Retry
+from perdure_runtime.core.tasks import TaskOptions
 from perdure_runtime.core.version import JOURNAL_VERSION
 
 
@@ -18,7 +20,8 @@ class StartOptions(Struct, frozen=True):
     """What a start may say beside target and input; None leaves it to the function's definition.
 
     `delay_ms` counts from the acceptance of the start on the coordinator's clock; the later of it
-    and `start_at_ms` holds. `labels` are what lists filter by.
+    and `start_at_ms` holds. `labels` are what lists filter by. With `task` no worker gets it:
+    whoever claims it completes it. It waits for the ends of the executions in `after`.
     """
 
     priority: int = 0
@@ -30,6 +33,8 @@ class StartOptions(Struct, frozen=True):
     metadata: dict[str, str] = {}
     delay_ms: int = 0
     labels: dict[str, str] = {}
+    task: TaskOptions | None = None
+    after: tuple[Dependency, ...] = ()
 
 
 class Forked(Struct, frozen=True):

@@ -30,6 +30,6 @@ def call_completed(
     entry = CallCompleted(address.path, address.attempt, result, failure)
     news(execution, decision, entry)
     waits = execution.row.status is Status.SCHEDULED and execution.row.due_ms <= now_ms
-    if waits and len(execution.calls) == 1:
+    if waits and len(execution.calls) == 1 and not execution.dependencies:
         enqueue(execution, decision)
     return decision

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from perdure_runtime.core.effects import ClearTimers, Decision
 from perdure_runtime.core.entries import CancelRequested, ExecutionRetried, Paused, Resumed
 from perdure_runtime.core.errors import InvalidTransitionError
@@ -27,6 +29,7 @@ from perdure_runtime.core.requests.wake import (
     set_timeout,
 )
 from perdure_runtime.core.rows import TimerKind
+from perdure_runtime.core.tasks import TaskStatus, cannot, check_task_move
 from perdure_runtime.core.trace import sender
 
 RETRYABLE: Final = (Status.FAILED, Status.TIMED_OUT, *PARKED)
@@ -69,6 +72,8 @@ def pause(execution: Execution, reason: str, now_ms: int) -> Decision:
         InvalidTransitionError: it has ended, or is being cancelled.
     """
     decision = Decision(reply=True)
+    if execution.row.task_status is not None:
+        check_task_move(execution.key.id, execution.row.task_status, TaskStatus.PENDING)
     if execution.row.status is Status.PAUSED:
         return decision
     move(execution, decision, Status.PAUSED, detail=reason)
@@ -107,6 +112,8 @@ def retry(execution: Execution, input: Payload | None, now_ms: int) -> Decision:
     Raises:
         InvalidTransitionError: it has not failed and is not parked.
     """
+    if execution.row.task_status is not None and execution.row.status is not Status.FAILED:
+        raise cannot(execution.key.id, execution.row.task_status, TaskStatus.QUEUED, "retry")
     if execution.row.status not in RETRYABLE:
         raise InvalidTransitionError(
             f"execution {execution.key.id!r} is {execution.row.status.value}: "
@@ -119,6 +126,11 @@ def retry(execution: Execution, input: Payload | None, now_ms: int) -> Decision:
     decision.changes.update(_UNPARKED, error="", ended_ms=0, held=b"")
     if input is not None:
         decision.changes["input_digest"] = input.digest
+    task = execution.row.task
+    if task is not None:
+        task = msgspec.structs.replace(task, worker=None, has_begun=False, failures=0, order=0)
+        decision.changes["task"] = msgspec.structs.replace(task, retries=task.retries + 1)
+        decision.changes["progress"] = b""
     next_attempt(execution, decision, now_ms, now_ms)
     timeout_ms = execution.created.options.execution_timeout_ms
     if timeout_ms is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from perdure_runtime.core.client import IdPolicy, StartReply
-from perdure_runtime.core.effects import Decision, Enqueue, SetTimer
+from perdure_runtime.core.effects import AwaitEnds, Decision, Enqueue, SetTimer
 from perdure_runtime.core.entries import ExecutionCreated, StartOptions, Target
 from perdure_runtime.core.errors import AlreadyExistsError
 from perdure_runtime.core.execution import Execution
@@ -13,6 +15,7 @@ from perdure_runtime.core.limits import MAX_DUE_MS, due_after
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.requests.wake import set_timeout
 from perdure_runtime.core.rows import ExecutionRow, TimerKind
+from perdure_runtime.core.tasks import TASK, TaskState, task_status
 
 
 def create(
@@ -37,11 +40,12 @@ def create(
     if options.delay_ms > 0:
         start_at_ms = max(start_at_ms, due_after(now_ms, options.delay_ms))
     scheduled = start_at_ms > now_ms
+    status = _status(options, scheduled)
     row = ExecutionRow(
         key=key,
         shard=shard_of(key),
         target=target,
-        status=Status.SCHEDULED if scheduled else Status.QUEUED,
+        status=status,
         created_ms=now_ms,
         input_digest=input.digest,
         priority=options.priority,
@@ -49,7 +53,12 @@ def create(
         due_ms=start_at_ms,
         held_objects=held,
         labels=options.labels,
+        after=tuple(dict.fromkeys(dependency.id for dependency in options.after)),
     )
+    if options.task is not None:
+        row.kind = TASK
+        row.task = TaskState(allowed=options.task.allowed)
+        row.task_status = task_status(status, row.task, bool(options.after))
     execution = Execution(row)
     entry = ExecutionCreated(
         target,
@@ -63,14 +72,24 @@ def create(
         held=held,
     )
     decision = Decision(reply=StartReply(key.id, 1, True), entries=[entry])
-    if scheduled:
+    if scheduled and status is Status.SCHEDULED:
         decision.effects.append(SetTimer(TimerKind.START, "", start_at_ms))
-    else:
+    if status is Status.QUEUED:
         decision.effects.append(Enqueue())
-    if options.execution_timeout_ms is not None:
+    if row.after:
+        decision.effects.append(AwaitEnds(row.after))
+    if options.execution_timeout_ms is not None and status is Status.PAUSED:
+        row.held = msgspec.json.encode({TimerKind.EXECUTION.value: options.execution_timeout_ms})
+    elif options.execution_timeout_ms is not None:
         due_ms = due_after(now_ms, options.execution_timeout_ms)
         set_timeout(execution, decision, TimerKind.EXECUTION, due_ms)
     return execution, decision
+
+
+def _status(options: StartOptions, scheduled: bool) -> Status:
+    if options.task is not None and options.task.hold:
+        return Status.PAUSED
+    return Status.SCHEDULED if scheduled or options.after else Status.QUEUED
 
 
 def check_attach(row: ExecutionRow, target: Target, input: Payload, policy: IdPolicy) -> StartReply:

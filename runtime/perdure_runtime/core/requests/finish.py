@@ -154,7 +154,7 @@ def cancelled_failure(execution: Execution, cancel: CancelRequested) -> Failure:
     if not cancel.timed_out:
         message = f"{target} was cancelled" + (f": {cancel.reason}" if cancel.reason else "")
         return Failure("CallError", message, FailureCode.CANCELLED)
-    if execution.attempt or execution.row.run > 1:
+    if execution.attempt or execution.row.run > 1 or execution.row.task is not None:
         return Failure("CallTimeoutError", f"{target} timed out", FailureCode.TIMEOUT)
     message = f"no worker took {target} before the timeout"
     return Failure("ServiceUnavailableError", message, FailureCode.UNAVAILABLE)

@@ -27,6 +27,7 @@ from perdure_runtime.core.entries import (
     CallIssued,
     CancelRequested,
     CommandReused,
+    DependencyChanged,
     Entry,
     EventAwaited,
     EventReceived,
@@ -47,6 +48,8 @@ from perdure_runtime.core.entries import (
     StepCompleted,
     StepFailed,
     StepStarted,
+    TaskMoved,
+    TaskReported,
     TimerFired,
     TimerStarted,
     ValueEmitted,
@@ -87,7 +90,15 @@ RUN: Final = (
 )
 """The life of the run: copied from before the forked attempt."""
 
-SIGNALS: Final = (CancelRequested, AttemptTimedOut, Paused, Resumed)
+SIGNALS: Final = (
+    CancelRequested,
+    AttemptTimedOut,
+    Paused,
+    Resumed,
+    TaskMoved,
+    TaskReported,
+    DependencyChanged,
+)
 """Never copied."""
 
 
@@ -111,6 +122,8 @@ def fork(
             f"execution {source.key.id!r} is a method of an object, whose state has moved on: "
             "it cannot be forked"
         )
+    if source.task is not None:
+        raise InvalidArgumentError(f"task {source.key.id!r} has no body that could be forked")
     journal = _of_the_run(source, journal)
     attempt, cut = _find(source, journal, at)
     entries = _copied(source, journal[:cut], attempt, at)
@@ -124,6 +137,7 @@ def fork(
         key_base=root_key_base(key, run),
         parent=None,
         held=(),
+        options=msgspec.structs.replace(created.options, after=()),
         forked=Forked(source.key.id, source.run, at, bases),
     )
     entries[0] = msgspec.structs.replace(entries[0], entry=created)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perdure_runtime.core.effects import ClearTimer, Decision, LookForEvents
+from perdure_runtime.core.effects import ClearTimer, Decision, LookForEvents, SetTimer
 from perdure_runtime.core.entries import AttemptTimedOut, TimerFired
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.lifecycle import Status, is_end
@@ -10,6 +10,7 @@ from perdure_runtime.core.limits import due_after
 from perdure_runtime.core.requests.control import cancel
 from perdure_runtime.core.requests.finish import attempt_timed_out, end_cancelled
 from perdure_runtime.core.requests.promise import promise_timed_out
+from perdure_runtime.core.requests.task import claim_due_ms, claim_expired
 from perdure_runtime.core.requests.wake import (
     PARKED,
     clear_timeout,
@@ -23,13 +24,24 @@ from perdure_runtime.core.rows import Timer, TimerKind
 
 
 def timer_due(
-    execution: Execution, timer: Timer, now_ms: int, draw: float, grace_ms: int
+    execution: Execution,
+    timer: Timer,
+    now_ms: int,
+    draw: float,
+    grace_ms: int,
+    since_ms: int = 0,
 ) -> Decision:
     """What a due timer does; clears it. A timer that was set anew meanwhile is not due, and the
-    clocks of a parked execution's timeouts stand still."""
+    clocks of a parked execution's timeouts stand still.
+
+    Args:
+        since_ms: when this coordinator began to listen: nobody could renew a lease before.
+    """
     kind = TimerKind(timer.kind)
     if _set_anew(execution, timer, kind, now_ms):
         return Decision()
+    if kind is TimerKind.CLAIM and (due_ms := claim_due_ms(execution, since_ms)) > now_ms:
+        return Decision(effects=[SetTimer(kind, "", due_ms)])
     wait = execution.waits.get(timer.path) if kind is TimerKind.TIMER else None
     if wait is not None:  # an event that was there first wins: look, then decide
         return Decision(effects=[LookForEvents(wait.event_id, timer.path)])
@@ -43,8 +55,11 @@ def timer_due(
                 news(execution, decision, TimerFired(timer.path, execution.attempt))
         case TimerKind.HEARTBEAT:
             promise_timed_out(execution, decision, timer.path, silent=True)
+        case TimerKind.CLAIM:
+            claim_expired(execution, decision)
         case TimerKind.START:
-            if execution.row.status is Status.SCHEDULED and not execution.calls:
+            awaits = execution.calls or execution.dependencies
+            if execution.row.status is Status.SCHEDULED and not awaits:
                 enqueue(execution, decision)
         case TimerKind.ATTEMPT:
             _attempt_timeout(execution, decision, now_ms, grace_ms)
@@ -65,6 +80,9 @@ def _set_anew(execution: Execution, timer: Timer, kind: TimerKind, now_ms: int) 
             return execution.timers.get(timer.path, 0) > now_ms
         case TimerKind.HEARTBEAT:
             return execution.heartbeats.get(timer.path, 0) > now_ms
+        case TimerKind.CLAIM:
+            task = execution.row.task
+            return task is not None and task.lease_due_ms > now_ms
         case TimerKind.START:
             return execution.row.status is Status.SCHEDULED and execution.row.due_ms > now_ms
         case _:

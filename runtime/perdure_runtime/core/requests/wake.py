@@ -20,12 +20,13 @@ from perdure_runtime.core.effects import (
     SetTimer,
     Subscribe,
 )
-from perdure_runtime.core.entries import Entry, ExecutionEnded
+from perdure_runtime.core.entries import Entry, ExecutionEnded, TaskMoved
 from perdure_runtime.core.errors import InvalidTransitionError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey, ParentLink
 from perdure_runtime.core.lifecycle import Status, transition
 from perdure_runtime.core.rows import TimerKind
+from perdure_runtime.core.tasks import TaskStatus
 
 PARKED: Final = (Status.PAUSED, Status.BLOCKED)
 
@@ -50,8 +51,10 @@ def news(execution: Execution, decision: Decision, entry: Entry) -> None:
 
 
 def enqueue(execution: Execution, decision: Decision, **changes: Any) -> None:
-    """The execution wants a worker."""
+    """The execution wants a worker; a task, somebody who claims it."""
     move(execution, decision, Status.QUEUED, **changes)
+    if execution.row.task is not None:
+        decision.entries.append(TaskMoved(TaskStatus.QUEUED, "queued"))
     decision.effects.append(Enqueue())
 
 
@@ -84,11 +87,13 @@ def next_attempt(
 
     `call_completed` or the timer, whichever comes last, then makes it `queued`.
     """
-    if due_ms > now_ms:
+    if due_ms > now_ms or execution.calls or execution.dependencies:
         move(execution, decision, Status.SCHEDULED, due_ms=due_ms, **changes)
-        decision.effects.append(SetTimer(TimerKind.START, "", due_ms))
-    elif execution.calls:
-        move(execution, decision, Status.SCHEDULED, due_ms=due_ms, **changes)
+        if execution.row.task is not None:
+            waits = TaskStatus.BLOCKED if execution.dependencies else TaskStatus.SCHEDULED
+            decision.entries.append(TaskMoved(waits, waits.value, due_ms=due_ms))
+        if due_ms > now_ms:
+            decision.effects.append(SetTimer(TimerKind.START, "", due_ms))
     else:
         enqueue(execution, decision, **changes)
 
@@ -106,7 +111,10 @@ def end(execution: Execution, decision: Decision, entry: ExecutionEnded, now_ms:
     decision.entries.append(entry)
     error = f"{entry.failure.type_name}: {entry.failure.message}" if entry.failure else ""
     move(execution, decision, entry.status, ended_ms=now_ms, error=error[:1000], held=b"")
-    decision.changes.update(lane_order=0, held_objects=())
+    decision.changes.update(lane_order=0, held_objects=(), after=())
+    task = decision.changes.get("task", execution.row.task)
+    if task is not None:
+        decision.changes["task"] = msgspec.structs.replace(task, claim=0, lease_due_ms=0)
     decision.effects.append(ClearTimers(tuple(execution.timers)))
     drop_waits(execution, decision)
     end_lease(execution, decision, "ended")

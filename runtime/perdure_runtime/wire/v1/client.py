@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from perdure_proto.v1 import client_pb2
 from perdure_runtime.core.client import (
+    ClaimReply,
+    ClaimRequest,
     ControlReply,
     ControlRequest,
     Description,
@@ -25,6 +27,8 @@ from perdure_runtime.core.client import (
     SettlePromiseRequest,
     StartReply,
     StartRequest,
+    TaskReply,
+    TaskRequest,
 )
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import PerdureError, ProtocolError, SerializationError
@@ -33,7 +37,7 @@ from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
 from perdure_runtime.wire.v1 import client_replies as replies
 from perdure_runtime.wire.v1 import client_requests as requests
-from perdure_runtime.wire.v1 import events, schedules
+from perdure_runtime.wire.v1 import events, schedules, tasks
 from perdure_runtime.wire.v1.client_requests import (
     Abandon,
     DescribeRequest,
@@ -78,6 +82,8 @@ ClientRequest = (
     | Abandon
     | SendEventRequest
     | SettlePromiseRequest
+    | TaskRequest
+    | ClaimRequest
 )
 """What a client session carries to the coordinator."""
 
@@ -92,6 +98,8 @@ ClientReply = (
     | ScheduleReply
     | SendEventReply
     | SettlePromiseReply
+    | TaskReply
+    | ClaimReply
     | PerdureError
 )
 """What it carries back; an error is an answer like the others."""
@@ -370,6 +378,26 @@ def decode_object_state(message: client_pb2.ReadObjectStateReply) -> Payload:
     return read_payload(message.state)
 
 
+def encode_task_request(request: TaskRequest) -> client_pb2.TaskRequest:
+    """Request of `UpdateTasks`."""
+    return _made(client_pb2.TaskRequest(), tasks.fill_task_request, request)
+
+
+def encode_task_reply(reply: TaskReply) -> client_pb2.TaskReply:
+    """Reply of `UpdateTasks`."""
+    return _made(client_pb2.TaskReply(), tasks.fill_task_reply, reply)
+
+
+def encode_claim_request(request: ClaimRequest) -> client_pb2.ClaimRequest:
+    """Request of `ClaimTask`."""
+    return _made(client_pb2.ClaimRequest(), tasks.fill_claim_request, request)
+
+
+def encode_claim_reply(reply: ClaimReply) -> client_pb2.ClaimReply:
+    """Reply of `ClaimTask`."""
+    return _made(client_pb2.ClaimReply(), tasks.fill_claim_reply, reply)
+
+
 # --- sessions -------------------------------------------------------------------------------------
 
 
@@ -430,6 +458,8 @@ REQUESTS: Final = KindTable(
             events.fill_settle_request,
             events.read_settle_request,
         ),
+        Kind("update_tasks", TaskRequest, tasks.fill_task_request, tasks.read_task_request),
+        Kind("claim_task", ClaimRequest, tasks.fill_claim_request, tasks.read_claim_request),
     ),
 )
 
@@ -472,6 +502,8 @@ REPLIES: Final = KindTable(
             schedules.fill_schedule_reply,
             schedules.read_schedule_reply,
         ),
+        Kind("update_tasks", TaskReply, tasks.fill_task_reply, tasks.read_task_reply),
+        Kind("claim_task", ClaimReply, tasks.fill_claim_reply, tasks.read_claim_reply),
         Kind("error", PerdureError, fill_error, read_error),
     ),
 )

@@ -30,6 +30,12 @@ from perdure_runtime.wire.v1.payload import (
     read_payload,
     wire_text,
 )
+from perdure_runtime.wire.v1.task_values import (
+    TASK_STATUS_NUMBERS,
+    fill_task_state,
+    read_task_state,
+    read_task_status,
+)
 
 
 def fill_start_reply(message: client_pb2.StartReply, reply: StartReply) -> None:
@@ -80,6 +86,9 @@ def fill_description(message: client_pb2.Description, description: Description) 
     fill_progress(message.progress, description.progress)
     message.parent_id = description.parent_id
     message.labels.update(description.labels)
+    fill_task_state(message.task, description.task)
+    if description.task_status is not None:
+        message.task_status = TASK_STATUS_NUMBERS[description.task_status]
 
 
 def read_description(message: client_pb2.Description) -> Description:
@@ -105,6 +114,8 @@ def read_description(message: client_pb2.Description) -> Description:
         progress=read_progress(message.progress) if message.HasField("progress") else None,
         parent_id=message.parent_id,
         labels=dict(message.labels),
+        task=read_task_state(message.task) if message.HasField("task") else None,
+        task_status=read_task_status(message.task_status) if message.task_status else None,
     )
 
 

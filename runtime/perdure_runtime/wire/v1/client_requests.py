@@ -30,6 +30,7 @@ from perdure_runtime.wire.v1.options import (
     read_target,
 )
 from perdure_runtime.wire.v1.payload import fill_payload, read_payload, wire_text
+from perdure_runtime.wire.v1.task_values import TASK_STATUS_NUMBERS, read_task_status
 
 
 class DescribeRequest(Struct, frozen=True):
@@ -139,6 +140,7 @@ def fill_list_request(message: client_pb2.ListRequest, request: ListRequest) -> 
     message.labels.update(request.labels)
     message.limit = request.limit
     message.cursor = request.cursor
+    message.task_statuses.extend(TASK_STATUS_NUMBERS[status] for status in request.task_statuses)
 
 
 def read_list_request(message: client_pb2.ListRequest) -> ListRequest:
@@ -153,6 +155,7 @@ def read_list_request(message: client_pb2.ListRequest) -> ListRequest:
         labels=dict(message.labels),
         limit=message.limit or 100,
         cursor=message.cursor,
+        task_statuses=tuple(map(read_task_status, message.task_statuses)),
     )
 
 

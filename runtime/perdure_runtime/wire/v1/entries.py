@@ -16,7 +16,7 @@ from perdure_proto.v1 import journal_pb2
 from perdure_runtime.core import entries as core
 from perdure_runtime.core.entries import Command, Entry, Recorded
 from perdure_runtime.core.errors import ProtocolError
-from perdure_runtime.wire.v1 import commands, events, facts
+from perdure_runtime.wire.v1 import commands, events, facts, tasks
 from perdure_runtime.wire.v1.kinds import Kind, KindTable
 
 _Entries = RepeatedCompositeFieldContainer[journal_pb2.Entry]
@@ -152,6 +152,16 @@ ENTRIES: Final = KindTable(
         ),
         Kind("paused", core.Paused, facts.fill_paused, facts.read_paused),
         Kind("resumed", core.Resumed, facts.fill_resumed, facts.read_resumed),
+        Kind("task_moved", core.TaskMoved, tasks.fill_task_moved, tasks.read_task_moved),
+        Kind(
+            "task_reported", core.TaskReported, tasks.fill_task_reported, tasks.read_task_reported
+        ),
+        Kind(
+            "dependency_changed",
+            core.DependencyChanged,
+            tasks.fill_dependency_changed,
+            tasks.read_dependency_changed,
+        ),
     ),
 )
 

@@ -15,6 +15,12 @@ from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import Progress
 from perdure_runtime.core.retry import Retry
 from perdure_runtime.wire.v1.payload import wire_text
+from perdure_runtime.wire.v1.task_values import (
+    fill_dependency,
+    fill_task_options,
+    read_dependency,
+    read_task_options,
+)
 
 DEFAULT_NAMESPACE: Final = "default"
 """What an empty namespace on the wire means."""
@@ -106,6 +112,9 @@ def fill_options(message: common_pb2.StartOptions, options: StartOptions) -> Non
         message.delay_ms = options.delay_ms
     if options.labels:
         message.labels.update(options.labels)
+    fill_task_options(message.task, options.task)
+    for dependency in options.after:
+        fill_dependency(message.after.add(), dependency)
 
 
 def read_options(message: common_pb2.StartOptions) -> StartOptions:
@@ -121,6 +130,8 @@ def read_options(message: common_pb2.StartOptions) -> StartOptions:
         metadata=dict(message.metadata),
         delay_ms=message.delay_ms,
         labels=dict(message.labels),
+        task=read_task_options(message.task) if has("task") else None,
+        after=tuple(map(read_dependency, message.after)),
     )
 
 

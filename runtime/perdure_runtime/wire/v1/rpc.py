@@ -14,6 +14,8 @@ from google.protobuf.message import Message
 
 from perdure_proto.v1 import admin_pb2, client_pb2
 from perdure_runtime.core.client import (
+    ClaimReply,
+    ClaimRequest,
     ControlReply,
     ControlRequest,
     Description,
@@ -27,13 +29,15 @@ from perdure_runtime.core.client import (
     SettlePromiseRequest,
     StartReply,
     StartRequest,
+    TaskReply,
+    TaskRequest,
     WorkerInfo,
 )
 from perdure_runtime.core.errors import PerdureError
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
-from perdure_runtime.wire.v1 import admin, client, events
+from perdure_runtime.wire.v1 import admin, client, events, tasks
 from perdure_runtime.wire.v1.client_requests import HistoryRequest
 from perdure_runtime.wire.v1.streams import parse
 
@@ -177,6 +181,23 @@ SETTLE_PROMISE: Final[Rpc[SettlePromiseRequest, SettlePromiseReply]] = _rpc(
     client_pb2.SettlePromiseReply.FromString,
     (client.encode_settle_reply, events.read_settle_reply),
 )
+CLAIM_TASK: Final[Rpc[ClaimRequest, ClaimReply]] = _rpc(
+    CLIENT_SERVICE,
+    "ClaimTask",
+    client_pb2.ClaimRequest.FromString,
+    (client.encode_claim_request, tasks.read_claim_request),
+    client_pb2.ClaimReply.FromString,
+    (client.encode_claim_reply, tasks.read_claim_reply),
+)
+UPDATE_TASKS: Final[Rpc[TaskRequest, TaskReply]] = _rpc(
+    CLIENT_SERVICE,
+    "UpdateTasks",
+    client_pb2.TaskRequest.FromString,
+    (client.encode_task_request, tasks.read_task_request),
+    client_pb2.TaskReply.FromString,
+    (client.encode_task_reply, tasks.read_task_reply),
+)
+
 LIST_WORKERS: Final[Rpc[str, list[WorkerInfo]]] = _rpc(
     ADMIN_SERVICE,
     "ListWorkers",

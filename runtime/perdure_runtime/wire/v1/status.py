@@ -70,6 +70,7 @@ CODES: Final[dict[type[PerdureError], Code]] = {
     errors.NotFoundError: Code.NOT_FOUND,
     errors.AmbiguousTargetError: Code.INVALID_ARGUMENT,
     errors.InvalidTransitionError: Code.FAILED_PRECONDITION,
+    errors.ClaimLostError: Code.FAILED_PRECONDITION,
     errors.ReentrancyError: Code.FAILED_PRECONDITION,
     errors.SharedMethodError: Code.FAILED_PRECONDITION,
     errors.DeadlockError: Code.ABORTED,
