@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from perdure_runtime.core.entries import Target
+from perdure_runtime.core.entries import Entry, StepCompleted, Target
 from perdure_runtime.core.ids import command_key, unkeyed_command_key
 from perdure_runtime.core.payload import Failure, Payload
 from perdure_runtime.core.retry import Retry
@@ -165,6 +165,16 @@ class Issued:
 
     def __repr__(self) -> str:
         return f"<Issued {self.kind} {self.name!r} at {self.path}>"
+
+    def is_step_of(self, entry: Entry) -> bool:
+        """Whether the entry records just this step, at its first success."""
+        return (
+            type(entry) is StepCompleted
+            and entry.path == self.path
+            and entry.name == self.name
+            and entry.digest == self.digest
+            and self.kind == STEP
+        )
 
     @property
     def key(self) -> bytes:

@@ -228,6 +228,10 @@ class ReplayMachine:
         """Whether recorded entries of the activation are still to be delivered."""
         return self._more or self.cursor < self._replay_end
 
+    def is_certain(self, issued: Issued) -> bool:
+        """Whether nothing can be found to differ: it is not recorded, or is the very next entry."""
+        return issued.is_step_of(self._inbox[0].entry) if self._inbox else not self._more
+
     def next_delivery(self) -> Delivery | None:
         """Move the cursor to the next entry that tells the body something; None: none is here.
 

@@ -373,6 +373,7 @@ class Body:
         return CommandFuture(self.loop, self._commands, issued)
 
     def _note(self, issued: Issued) -> None:
-        """The loop made progress; remember where the user's code issued this."""
+        """The loop made progress; remember where the user's code issued this, if it may differ."""
         self.loop.note_progress()
-        issued.where = calling_place()
+        if not self._machine.is_certain(issued):
+            issued.where = calling_place()

@@ -179,6 +179,8 @@ class DeterministicLoop(forbidden.NoRealIO):
 
         Ask when the loop is quiescent; set `issued` on those that are taken.
         """
+        if not self._unissued:
+            return []
         for timer in [timer for timer in self._unissued.values() if timer.issued]:
             del self._unissued[timer.number]
         return list(self._unissued.values())
