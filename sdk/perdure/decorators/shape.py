@@ -10,6 +10,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Final, TypeVar
 
 from perdure.definition import Definition
@@ -23,6 +24,8 @@ _LAST_WORD: Final = re.compile(r"\w*(?=\W*$)")
 
 def is_coroutine_function(function: Any) -> bool:
     """Whether calling it gives a coroutine; sees through `partial` and callable objects."""
+    if type(function) is FunctionType and function.__code__.co_flags & inspect.CO_COROUTINE:
+        return True  # asked for every step
     while isinstance(function, functools.partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
