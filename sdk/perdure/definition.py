@@ -98,6 +98,7 @@ class Definition:
             version=self.version or version,
             retry=None if retry is None else retry.core(),
             attempt_timeout_ms=self.options.attempt_timeout_ms,
+            attempt_timeouts_ms=self.options.attempt_timeouts_ms,
             execution_timeout_ms=self.options.execution_timeout_ms,
             on_exhausted=self.options.on_exhausted,
             max_concurrency=self.options.max_concurrency or 0,

@@ -115,6 +115,7 @@ class Options:
     Args:
         retry: of an execution of the definition; None: of whoever starts or calls it.
         attempt_timeout_ms: of one attempt of a function; of one try of a step.
+        attempt_timeouts_ms: of attempt 1, 2, ... instead; the last one holds for the rest.
         execution_timeout_ms: of all attempts together.
         step_retry: of the steps and plain handlers that the body runs.
         step_timeout_ms: of each step or call that the body makes.
@@ -142,6 +143,7 @@ class Options:
     id_from: Callable[..., str] | None = None
     max_concurrency: int | None = None
     rate_limit: RateLimit | None = None
+    attempt_timeouts_ms: tuple[int, ...] = ()
 
 
 DEFAULT_OPTIONS: Final = Options()

@@ -75,6 +75,14 @@ async def sends(ctx: DurableContext, marker: str) -> str:
 
 
 @durable.function(service="calls-shop")
+async def calls_later(ctx: DurableContext) -> float:
+    began = ctx.time()
+    await ctx.call("calls-other", "pair", {"a": 1}, delay=0.05)
+    await ctx.call(priced, "x", delay=0.0)
+    return ctx.time() - began
+
+
+@durable.function(service="calls-shop")
 async def marked(ctx: DurableContext, marker: str) -> str:
     await ctx.run(count, marker)
     return marker
@@ -148,7 +156,7 @@ async def bad_arguments(ctx: DurableContext) -> list[str]:
 
 for function in (
     *(total, priced, by_function, by_name, sends, marked, calls_unknown_service, calls_slow),
-    *(slow, calls_with_id, gives_up, bad_arguments),
+    *(slow, calls_with_id, gives_up, bad_arguments, calls_later),
 ):
     shop.add_function(function)
 
@@ -167,6 +175,10 @@ async def test_send_is_detached_and_gives_the_id(backend: Backend) -> None:
     id = await backend.run(sends, marker)
     assert marker == await backend.client.get(id).result(20)
     assert 1 == runs[marker]
+
+
+async def test_a_call_may_start_later(backend: Backend) -> None:
+    assert await backend.run(calls_later) >= 0.05
 
 
 async def test_an_unknown_service_is_unavailable_after_the_timeout(backend: Backend) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from perdure_runtime.core import requests
@@ -11,6 +12,7 @@ from perdure_runtime.core.effects import EndLease, Enqueue
 from perdure_runtime.core.entries import AttemptStarted, Paused
 from perdure_runtime.core.errors import InvalidTransitionError
 from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.retry import Retry
 from tests.unit.core_history import FLOW, RETRIED, History, call, step
 
 
@@ -26,6 +28,24 @@ def test_a_grant_starts_the_first_attempt_and_fixes_its_policies() -> None:
     assert [AttemptStarted(1, RETRIED.retry, None, "b1", "fail")] == history.new
     row = history.execution.row
     assert (row.status, row.attempt, row.kind, row.build_id) == (Status.RUNNING, 1, "flow", "b1")
+
+
+def test_attempts_may_have_timeouts_of_their_own() -> None:
+    spec = msgspec.structs.replace(
+        FLOW,
+        retry=Retry(2, delays_ms=(0,)),
+        attempt_timeout_ms=9,
+        attempt_timeouts_ms=(10, 20),
+    )
+    history = History()
+    for attempt, timeout_ms in enumerate((10, 20, 20), 1):
+        (started,) = history.grant(spec).new
+        assert isinstance(started, AttemptStarted)
+        assert (attempt, timeout_ms) == (started.attempt, started.timeout_ms)
+        history.lose_worker()
+        assert [] == history.grant(spec).new  # a crash is not a retry
+        history.fail()
+    assert history.status is Status.FAILED
 
 
 def test_a_crash_is_not_a_retry() -> None:

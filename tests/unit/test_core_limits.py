@@ -97,6 +97,13 @@ def test_delays_grow_by_the_factor_up_to_the_cap() -> None:
     assert delays == [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
 
 
+def test_delays_may_be_a_table_and_are_then_exact() -> None:
+    policy = Retry(10, delays_ms=(0, 30, 20))
+    delays = [retry_delay_ms(policy, retry, draw=0.9) for retry in range(1, 6)]
+    assert delays == [0, 30, 20, 20, 20]
+    assert retry_delay_ms(policy, 1, 0.9, retry_after_ms=7) == 7
+
+
 def test_a_failure_may_name_its_own_delay() -> None:
     assert retry_delay_ms(Retry(), 5, 0.9, retry_after_ms=7) == 7
     assert retry_delay_ms(Retry(), 5, 0.9, retry_after_ms=-7) == 0

@@ -68,6 +68,13 @@ HELLO = Hello(
             input_schema='{"type":"object"}',
             output_schema="{}",
         ),
+        MethodSpec(
+            "shop",
+            "parcel",
+            "handler",
+            retry=Retry(max_retries=2, delays_ms=(0, 1_500)),
+            attempt_timeouts_ms=(1_000, 30_000),
+        ),
     ),
     slots=100,
     build_id="a1",

@@ -145,16 +145,18 @@ class Failure(_message.Message):
     def __init__(self, type_name: _Optional[str] = ..., message: _Optional[str] = ..., code: _Optional[_Union[FailureCode, str]] = ..., module: _Optional[str] = ..., qualname: _Optional[str] = ..., args: _Optional[_Union[Payload, _Mapping]] = ..., details: _Optional[_Union[Payload, _Mapping]] = ..., traceback_text: _Optional[str] = ..., not_retryable: bool = ..., retry_after_ms: _Optional[int] = ..., causes: _Optional[_Iterable[_Union[Failure, _Mapping]]] = ...) -> None: ...
 
 class Retry(_message.Message):
-    __slots__ = ("max_retries", "delay_ms", "factor", "max_delay_ms")
+    __slots__ = ("max_retries", "delay_ms", "factor", "max_delay_ms", "delays_ms")
     MAX_RETRIES_FIELD_NUMBER: _ClassVar[int]
     DELAY_MS_FIELD_NUMBER: _ClassVar[int]
     FACTOR_FIELD_NUMBER: _ClassVar[int]
     MAX_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    DELAYS_MS_FIELD_NUMBER: _ClassVar[int]
     max_retries: int
     delay_ms: int
     factor: float
     max_delay_ms: int
-    def __init__(self, max_retries: _Optional[int] = ..., delay_ms: _Optional[int] = ..., factor: _Optional[float] = ..., max_delay_ms: _Optional[int] = ...) -> None: ...
+    delays_ms: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, max_retries: _Optional[int] = ..., delay_ms: _Optional[int] = ..., factor: _Optional[float] = ..., max_delay_ms: _Optional[int] = ..., delays_ms: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Target(_message.Message):
     __slots__ = ("service", "method", "key")

@@ -92,7 +92,7 @@ class Hello(_message.Message):
     def __init__(self, worker_id: _Optional[str] = ..., namespace: _Optional[str] = ..., protocol_min: _Optional[int] = ..., protocol_max: _Optional[int] = ..., methods: _Optional[_Iterable[_Union[MethodSpec, _Mapping]]] = ..., slots: _Optional[int] = ..., build_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., encodings: _Optional[_Iterable[str]] = ..., cached: _Optional[_Iterable[_Union[Cached, _Mapping]]] = ...) -> None: ...
 
 class MethodSpec(_message.Message):
-    __slots__ = ("service", "method", "kind", "version", "retry", "attempt_timeout_ms", "execution_timeout_ms", "on_exhausted", "input_schema", "output_schema", "shared", "max_concurrency", "rate")
+    __slots__ = ("service", "method", "kind", "version", "retry", "attempt_timeout_ms", "execution_timeout_ms", "on_exhausted", "input_schema", "output_schema", "shared", "max_concurrency", "rate", "attempt_timeouts_ms")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +106,7 @@ class MethodSpec(_message.Message):
     SHARED_FIELD_NUMBER: _ClassVar[int]
     MAX_CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
     RATE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_TIMEOUTS_MS_FIELD_NUMBER: _ClassVar[int]
     service: str
     method: str
     kind: str
@@ -119,7 +120,8 @@ class MethodSpec(_message.Message):
     shared: bool
     max_concurrency: int
     rate: Rate
-    def __init__(self, service: _Optional[str] = ..., method: _Optional[str] = ..., kind: _Optional[str] = ..., version: _Optional[str] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., attempt_timeout_ms: _Optional[int] = ..., execution_timeout_ms: _Optional[int] = ..., on_exhausted: _Optional[str] = ..., input_schema: _Optional[str] = ..., output_schema: _Optional[str] = ..., shared: bool = ..., max_concurrency: _Optional[int] = ..., rate: _Optional[_Union[Rate, _Mapping]] = ...) -> None: ...
+    attempt_timeouts_ms: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, service: _Optional[str] = ..., method: _Optional[str] = ..., kind: _Optional[str] = ..., version: _Optional[str] = ..., retry: _Optional[_Union[_common_pb2.Retry, _Mapping]] = ..., attempt_timeout_ms: _Optional[int] = ..., execution_timeout_ms: _Optional[int] = ..., on_exhausted: _Optional[str] = ..., input_schema: _Optional[str] = ..., output_schema: _Optional[str] = ..., shared: bool = ..., max_concurrency: _Optional[int] = ..., rate: _Optional[_Union[Rate, _Mapping]] = ..., attempt_timeouts_ms: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Rate(_message.Message):
     __slots__ = ("per_second", "burst")

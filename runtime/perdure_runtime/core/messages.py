@@ -25,6 +25,8 @@ class MethodSpec(Struct, frozen=True):
 
     An object method is named "Class.method" and called with a key; `shared` ones only read.
     `max_concurrency` (0: any) and `rate` limit its executions (`core.rates`).
+    `attempt_timeouts_ms`, when there are any, are the timeouts of attempt 1, 2 and so on, instead
+    of `attempt_timeout_ms`; the last one holds for all that follow.
     """
 
     service: str
@@ -40,6 +42,7 @@ class MethodSpec(Struct, frozen=True):
     shared: bool = False
     max_concurrency: int = 0
     rate: Rate | None = None
+    attempt_timeouts_ms: tuple[int, ...] = ()
 
 
 class Cached(Struct, frozen=True):

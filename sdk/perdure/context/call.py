@@ -46,6 +46,7 @@ class CallKeywords(TypedDict, total=False):
     timeout: float | None
     retry: RetryPolicy | int | None
     id: str | None
+    delay: float | None
     reuse_on_retry: bool | None
 
 
@@ -136,10 +137,13 @@ def issue_call(
     timeout: float | None = None,
     retry: RetryPolicy | int | None = None,
     id: str | None = None,
+    delay: float | None = None,
     reuse_on_retry: bool | None = None,
 ) -> DurableFuture[Any]:
     """Issue a call. Raises `InvalidArgumentError` for an option that is not allowed."""
-    options = wanted.options.merged({"timeout": timeout, "retry": retry, "id": id})
+    if delay is not None:
+        check_seconds(_WHERE, "delay", delay, zero=True)
+    options = wanted.options.merged({"timeout": timeout, "retry": retry, "id": id, "delay": delay})
     command = _issue(around, wanted, options, reuse_on_retry)
     return DurableFuture(command, _Decoder(around, wanted, command))
 
@@ -162,7 +166,7 @@ def _issue(
     reuse: bool | None,
     detached: bool = False,
 ) -> CommandFuture:
-    _check(options, detached)
+    _check(options)
     caller = around.options
     timeout_ms = optional_milliseconds(_WHERE, "timeout", options.timeout)
     if timeout_ms is None and not detached:
@@ -243,11 +247,9 @@ def _travelling(retry: RetryPolicy | int | None) -> Retry | None:
     return policy.core()
 
 
-def _check(options: CallOptions, detached: bool) -> None:
+def _check(options: CallOptions) -> None:
     if options.id is not None:
         check_execution_id(options.id)
     for name in _OUTSIDE_ONLY:
         if getattr(options, name) != getattr(_NO_OPTIONS, name):
             raise InvalidArgumentError(f"{_WHERE}: {name} is for starts from outside")
-    if options.delay and not detached:
-        raise InvalidArgumentError(f"{_WHERE}: delay is for ctx.send()")

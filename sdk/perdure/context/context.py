@@ -94,6 +94,7 @@ class DurableContext:
             timeout: seconds for the callee's whole execution; it is cancelled then.
             retry: instead of the callee's own policy.
             id: of the new execution; an existing one with the same input is attached to.
+            delay: seconds before it starts; the timeout counts them.
             key: by names only: the id of the object whose method "Class.method" is called.
             reuse_on_retry: whether a later attempt takes over the result.
 
@@ -101,7 +102,7 @@ class DurableContext:
             CallError: the callee failed; or its own class, if that is builtin or in `raises=`.
             CallTimeoutError, ServiceUnavailableError, MethodNotFoundError: see semantics, 5.
         """
-        options = taken(kwargs, "timeout", "retry", "id", "reuse_on_retry")
+        options = taken(kwargs, "timeout", "retry", "id", "delay", "reuse_on_retry")
         local = None if isinstance(callee, str) else local_body(callee)
         if local is not None:
             if options:

@@ -14,6 +14,7 @@ from perdure.worker.host import Host
 from perdure.worker.spans import enter_attempt
 from perdure.worker.tries import Try
 from perdure_runtime.core.entries import (
+    AttemptEnded,
     AttemptTimedOut,
     CancelRequested,
     ExecutionCreated,
@@ -32,7 +33,7 @@ from perdure_runtime.core.messages import (
     Progress,
     WorkerMessage,
 )
-from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.payload import Failure, Payload
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.serde import encode_exception
 
@@ -53,6 +54,7 @@ class HandlerActivation:
         self._created: ExecutionCreated | None = None
         self._input: Payload | None = None
         self._last_index = -1
+        self._previous_failure: Failure | None = None
         self._signal: CancelRequested | AttemptTimedOut | None = None
         self._try: Try | None = None
         self._finish: Finish | None = None
@@ -112,6 +114,8 @@ class HandlerActivation:
                     self._input = created.input
                 case ExecutionRetried(input=changed) if changed is not None:
                     self._input = changed
+                case AttemptEnded(failure=failure):
+                    self._previous_failure = failure
                 case CancelRequested() | AttemptTimedOut() as signal if self._concerns(signal):
                     self._signal = signal
                 case _:
@@ -138,6 +142,7 @@ class HandlerActivation:
             is_cancelled=lambda: running.cancelled,
             resources=host.resources.get(self._activate.target.service),
             held=self._created.held,
+            previous_failure=self._previous_failure,
         )
         variables = contextvars.Context()
         made = self._activate

@@ -48,6 +48,10 @@ class WorkerLink(Protocol):
         """Send a batch; dropped while disconnected, the executor sends again after `Adopt`."""
         ...
 
+    def connect_again(self) -> None:
+        """Begin a session, and end the one before: the worker has other methods now."""
+        ...
+
     async def close(self, grace_s: float = 5.0) -> None:
         """Send what is queued and end the session. Calling it again changes nothing."""
         ...

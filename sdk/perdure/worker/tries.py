@@ -38,6 +38,7 @@ class Try:
         self._timer: asyncio.TimerHandle | None = None
         self._timed_out = False
         self._over = False
+        self._step: StepContext | None = None
         self.cancelled = False
 
     def start(
@@ -50,6 +51,7 @@ class Try:
         threads: StepThreads,
     ) -> None:
         """Start it. `variables` belongs to this try alone."""
+        self._step = step
         variables.run(enter_step, step)
         if self._timeout_ms is not None:
             self._timer = self._loop.call_later(self._timeout_ms / 1000, self._time_is_up)
@@ -66,6 +68,7 @@ class Try:
     def cancel(self) -> None:
         """Nobody wants the result: an async one is cancelled, a thread goes on unheard."""
         self.cancelled = True
+        self._tell_step()
         if self._task is not None:
             self._task.cancel()
         else:
@@ -131,10 +134,15 @@ class Try:
 
     def _time_is_up(self) -> None:
         self._timed_out = True
+        self._tell_step()
         if self._task is not None:
             self._task.cancel()
         else:
             self._end(None, self._timeout_error())
+
+    def _tell_step(self) -> None:
+        if self._step is not None:
+            self._step.tell_cancelled()
 
     def _timeout_error(self) -> TimeoutError:
         seconds = (self._timeout_ms or 0) / 1000

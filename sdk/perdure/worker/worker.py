@@ -69,6 +69,7 @@ class Worker:
         self._max_cached = check_count("get_worker()", "max_cached", max_cached, minimum=0)
         self._methods: dict[tuple[str, str], Definition] = {}
         self._executor: Executor | None = None
+        self._link: WorkerLink | None = None
         self._lifespans: Lifespans | None = None
         self._registered: asyncio.Future[None] | None = None
         self._stopped: asyncio.Future[None] | None = None
@@ -123,8 +124,9 @@ class Worker:
         self._registered = loop.create_future()
         self._stopped = loop.create_future()
         serializers = Serializers()
+        self._link = self._make_link()
         self._executor = Executor(
-            self._make_link(),
+            self._link,
             lambda: self._methods,
             self._describe,
             slots=self._slots,
@@ -142,6 +144,19 @@ class Worker:
         except BaseException:
             await self._end(0.0)
             raise
+
+    async def offer_again(self) -> None:
+        """Tell the coordinator what is offered now, after something was added to a service.
+
+        Returns when that is acknowledged; what runs goes on.
+
+        Raises:
+            PerdureError: it does not want this worker any more.
+        """
+        if self._link is not None and self._state == "running":
+            self._registered = asyncio.get_running_loop().create_future()
+            self._link.connect_again()
+            await asyncio.shield(self._registered)
 
     async def wait(self) -> None:
         """Wait until it was stopped. Raises what ended it, if the coordinator refused it."""

@@ -21,7 +21,7 @@ from perdure_runtime.core.requests.wake import (
     move,
     set_timeout,
 )
-from perdure_runtime.core.retry import NO_RETRY, Retry
+from perdure_runtime.core.retry import NO_RETRY, Retry, of_attempt
 from perdure_runtime.core.rows import TimerKind
 
 DEFAULT_HANDLER_RETRY: Final = Retry()
@@ -54,7 +54,9 @@ def grant(
         default = options.handler_retry or DEFAULT_HANDLER_RETRY
     retry = options.retry or spec.retry or default
     timeout_ms = options.attempt_timeout_ms
-    if timeout_ms is None:
+    if timeout_ms is None and spec.attempt_timeouts_ms:
+        timeout_ms = of_attempt(spec.attempt_timeouts_ms, attempt - execution.retries_from)
+    elif timeout_ms is None:
         timeout_ms = spec.attempt_timeout_ms
     decision.entries.append(
         AttemptStarted(attempt, retry, timeout_ms, build_id, spec.on_exhausted, object_state)

@@ -66,11 +66,18 @@ def fill_retry(message: common_pb2.Retry, retry: Retry | None) -> None:
     message.delay_ms = retry.delay_ms
     message.factor = retry.factor
     message.max_delay_ms = retry.max_delay_ms
+    message.delays_ms.extend(retry.delays_ms)
 
 
 def read_retry(message: common_pb2.Retry) -> Retry:
     """The policy in `message`; callers ask `HasField` first."""
-    return Retry(message.max_retries, message.delay_ms, message.factor, message.max_delay_ms)
+    return Retry(
+        message.max_retries,
+        message.delay_ms,
+        message.factor,
+        message.max_delay_ms,
+        tuple(message.delays_ms),
+    )
 
 
 def fill_parent(message: common_pb2.ParentLink, parent: ParentLink) -> None:

@@ -89,6 +89,7 @@ def fill_method(message: worker_pb2.MethodSpec, method: MethodSpec) -> None:
     if method.rate is not None:
         message.rate.per_second = method.rate.per_second
         message.rate.burst = method.rate.burst
+    message.attempt_timeouts_ms.extend(method.attempt_timeouts_ms)
 
 
 def read_method(message: worker_pb2.MethodSpec) -> MethodSpec:
@@ -108,6 +109,7 @@ def read_method(message: worker_pb2.MethodSpec) -> MethodSpec:
         shared=message.shared,
         max_concurrency=message.max_concurrency,
         rate=Rate(message.rate.per_second, message.rate.burst) if has("rate") else None,
+        attempt_timeouts_ms=tuple(message.attempt_timeouts_ms),
     )
 
 
