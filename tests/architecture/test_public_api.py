@@ -8,12 +8,14 @@ import inspect
 import os
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import perdure
 
+FACADES = ("perdure.executor",)
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
 
 
@@ -69,6 +71,11 @@ def describe(name: str, value: object) -> Iterator[str]:
 def public_api() -> str:
     names: list[str] = sorted(getattr(perdure, "__all__", []))
     lines = [line for name in names for line in describe(name, getattr(perdure, name))]
+    for facade in FACADES:
+        module = import_module(facade)
+        lines.append(f"module {facade}")
+        for name in sorted(module.__all__):
+            lines += describe(name, getattr(module, name))
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -1,17 +1,20 @@
-"""mypy --strict agrees with every assertion in `call_shapes.py`."""
+"""mypy --strict agrees with every assertion in `call_shapes.py` and its neighbours."""
 
 from pathlib import Path
 
+import pytest
 from mypy import api
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SHAPES = Path(__file__).with_name("call_shapes.py")
+SHAPES = ("call_shapes.py", "executor_shapes.py")
 
 
-def test_call_shapes_have_the_types_that_users_expect() -> None:
+@pytest.mark.parametrize("name", SHAPES)
+def test_call_shapes_have_the_types_that_users_expect(name: str) -> None:
+    shapes = Path(__file__).with_name(name)
     report, problems, _ = api.run(
-        ["--strict", "--config-file", str(CHECKOUT / "pyproject.toml"), str(SHAPES)]
+        ["--strict", "--config-file", str(CHECKOUT / "pyproject.toml"), str(shapes)]
     )
-    wrong = [line for line in report.splitlines() if SHAPES.name in line]
+    wrong = [line for line in report.splitlines() if name in line]
     assert [] == wrong
     assert "" == problems
