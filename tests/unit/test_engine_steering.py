@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
 from perdure_coordinator.engine import steering as module
 from perdure_runtime.core.client import (
@@ -18,11 +19,16 @@ from perdure_runtime.core.client import (
     ListRequest,
 )
 from perdure_runtime.core.entries import StepCompleted
-from perdure_runtime.core.errors import InvalidArgumentError, NotFoundError
+from perdure_runtime.core.errors import (
+    CoordinatorUnavailableError,
+    InvalidArgumentError,
+    NotFoundError,
+)
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import Activate, Append, Entries, Finish
 from perdure_runtime.core.payload import Payload
-from tests.unit.engine_world import FLOW, Reopened, entries, request, running, step
+from perdure_runtime.storage import StoreError
+from tests.unit.engine_world import FLOW, Reopened, StumblingStore, entries, request, running, step
 from tests.unit.scripted_worker import ScriptedWorker
 
 
@@ -186,3 +192,14 @@ async def test_a_fork_that_makes_no_sense_is_refused(fields: Any) -> None:
     async with running(await Reopened(None).store()) as engine:
         with pytest.raises(InvalidArgumentError):
             await engine.control(asked(ControlOperation.FORK, **fields))
+
+
+async def test_who_steers_when_the_disk_fails_is_told_to_ask_the_next_coordinator() -> None:
+    store, fatal = StumblingStore(), list[BaseException]()
+    engine = await Engine.open(store, Config(), on_fatal=fatal.append)
+    await engine.start(request("a"))
+    store.fails = StoreError("the disk broke")
+    with pytest.raises(CoordinatorUnavailableError, match="the disk broke"):
+        await engine.control(asked(ControlOperation.CANCEL, ids=("a",)))
+    await engine.stop()
+    assert [store.fails] == fatal

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from perdure_coordinator.engine.clock import Clock
 from perdure_coordinator.engine.pending import Pending
 from perdure_coordinator.engine.stats import Stats
+from perdure_runtime.core.errors import CoordinatorUnavailableError
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.storage import Store
 
@@ -82,7 +83,8 @@ class Committer:
         """Wait until everything decided so far is on disk.
 
         Raises:
-            the error that ended this committer.
+            CoordinatorUnavailableError: the committer has ended; whether it was written, only the
+                next owner of the store knows.
         """
         if self._error is not None:
             raise self._error
@@ -121,7 +123,7 @@ class Committer:
             await self._commit_all()
         except Exception as error:
             # The memory is ahead of the disk: what was decided is dropped, nothing more is written.
-            self._error = error
+            self._error = unavailable(error)
             self._failed(error)
 
     async def _commit_all(self) -> None:
@@ -168,3 +170,12 @@ class Committer:
                 self._flushes.append((upto, future))
             elif not future.done():
                 future.set_result(None)
+
+
+def unavailable(error: BaseException) -> CoordinatorUnavailableError:
+    """What those are told who wait for a coordinator that ended: to ask the next one."""
+    if isinstance(error, CoordinatorUnavailableError):
+        return error
+    told = CoordinatorUnavailableError(f"the coordinator could not go on: {error}")
+    told.__cause__ = error
+    return told

@@ -22,6 +22,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine.clients import Clients
 from perdure_coordinator.engine.clock import Clock, SystemClock
+from perdure_coordinator.engine.committer import unavailable
 from perdure_coordinator.engine.describe import Describer
 from perdure_coordinator.engine.dispatcher import Dispatcher
 from perdure_coordinator.engine.methods import refuse_unknown_methods, refuse_unserved
@@ -130,7 +131,7 @@ class Engine:
             await engine._begin()
         except BaseException:
             if engine._broken is not None:
-                await engine._drop(engine._shard, _unavailable(engine._broken), "not opened")
+                await engine._drop(engine._shard, unavailable(engine._broken), "not opened")
             raise
         engine._ticker = asyncio.get_running_loop().create_task(engine._tick(), name="perdure-tick")
         return engine
@@ -265,7 +266,7 @@ class Engine:
 
     def _asking(self) -> Clients:
         if self.failure is not None:
-            raise _unavailable(self.failure)
+            raise unavailable(self.failure)
         if self._ready.is_set():
             return self._clients
         if self._reloader is not None:
@@ -408,7 +409,7 @@ class Engine:
         self._wake_waiting()
         _LOG.critical("the coordinator ends: %s: %s", type(error).__name__, error)
         loop = asyncio.get_running_loop()
-        dropping = self._drop(self._shard, _unavailable(error), "the coordinator ends")
+        dropping = self._drop(self._shard, unavailable(error), "the coordinator ends")
         self._reloader = loop.create_task(dropping, name="perdure-end")
         self._on_fatal(error)
 
@@ -470,7 +471,3 @@ class Engine:
             removed = await self._store.expire_events(now_ms, EVENTS_EXPIRED_AT_ONCE)
             if removed < EVENTS_EXPIRED_AT_ONCE:
                 return
-
-
-def _unavailable(error: BaseException) -> CoordinatorUnavailableError:
-    return CoordinatorUnavailableError(f"the coordinator could not go on: {error}")

@@ -14,6 +14,7 @@ from typing import Final
 
 from perdure_coordinator.engine.deleting import SLICE, erase, take_out
 from perdure_coordinator.engine.shard import Shard
+from perdure_runtime.core.errors import CoordinatorUnavailableError
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import is_end
 from perdure_runtime.core.rows import ExecutionRow
@@ -49,7 +50,7 @@ class Retention:
         while True:
             try:
                 swept = await self.sweep() + await self.trim()
-            except StoreError as error:
+            except (CoordinatorUnavailableError, StoreError) as error:
                 swept = 0
                 _LOG.warning("retention could not delete, it is tried again: %s", error)
             await asyncio.sleep(PAUSE_S if swept else self._shard.config.sweep_ms / 1000)
