@@ -1,6 +1,7 @@
 """Programs by name, for the command line and for tests.
 
-A module of this package adds what it defines with `add`; `find` imports them all.
+A module of this package adds what it defines with `add`; `find` imports them all. `random:17` is
+the random program of seed 17, which is not among the `names`.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable
 from importlib import import_module
+from typing import Final
 
 from perdure.testing.simulator.program import Program
 from perdure_runtime.core.errors import NotFoundError
 
+RANDOM: Final = "random:"
 _makers: dict[str, Callable[[], Program]] = {}
 
 
@@ -38,6 +41,10 @@ def find(name: str) -> Program:
     Raises:
         NotFoundError: none has this name.
     """
+    if name.startswith(RANDOM) and name.removeprefix(RANDOM).isdecimal():
+        from perdure.testing.simulator.generator import random_program
+
+        return random_program(int(name.removeprefix(RANDOM)))
     known = names()
     if name not in known:
         raise NotFoundError(f"there is no program {name!r}; known: {', '.join(known)}")
