@@ -8,9 +8,11 @@ the process.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -44,6 +46,18 @@ from perdure_runtime.storage import (
 )
 
 
+class End(NamedTuple):
+    """Where a journal ends, and what was trimmed of it; see `StoredExecution`."""
+
+    length: int
+    chain: bytes
+    first: int = 0
+    base: bytes = CHAIN_START
+
+
+NO_ENTRIES: Final = End(0, CHAIN_START)
+
+
 @dataclass(slots=True)
 class MemoryDisk:
     """What a MemoryStore has written. Hand it to the next store to reopen it."""
@@ -54,6 +68,7 @@ class MemoryDisk:
     next_outbox_id: int = 0
     rows: dict[ExecutionKey, ExecutionRow] = field(default_factory=dict)
     journals: dict[ExecutionKey, list[StoredEntry]] = field(default_factory=dict)
+    ends: dict[ExecutionKey, End] = field(default_factory=dict)
     timers: dict[TimerKey, Timer] = field(default_factory=dict)  # in insertion order
     outbox: dict[int, OutboxRow] = field(default_factory=dict)
     requests: dict[tuple[str, str], RequestRow] = field(default_factory=dict)
@@ -72,10 +87,10 @@ class MemoryStore:
         self.disk = disk if disk is not None else MemoryDisk()
         self._open = True
 
-    async def acquire(self, owner: str) -> Ownership:
-        """Become the owner: the epoch goes up by one, for ever."""
+    async def acquire(self, owner: str, floor: int = 0) -> Ownership:
+        """Become the owner: the epoch goes up, for ever."""
         disk = self._disk()
-        disk.epoch += 1
+        disk.epoch = max(disk.epoch + 1, floor)
         disk.owner = owner
         return Ownership(
             epoch=disk.epoch,
@@ -114,14 +129,10 @@ class MemoryStore:
         if key not in disk.rows:
             return None
         journal = disk.journals.get(key, [])
-        start = max(from_index - journal[0].index, 0) if journal else 0
-        end = None if limit is None else start + limit
-        return StoredExecution(
-            row=_copy(disk.rows[key]),
-            entries=cut_page(journal[start:end], limit_bytes),
-            length=_length(journal),
-            chain=journal[-1].chain if journal else CHAIN_START,
-        )
+        start = bisect_left(journal, from_index, key=attrgetter("index"))
+        found = journal[start:] if limit is None else journal[start : start + limit]
+        page = cut_page(found, limit_bytes)
+        return StoredExecution(_copy(disk.rows[key]), page, *disk.ends.get(key, NO_ENTRIES))
 
     async def scan_unfinished(
         self, after: ExecutionKey | None, limit: int, statuses: Sequence[Status]
@@ -179,7 +190,7 @@ class MemoryStore:
 
     async def ended_before(self, until_ms: int, limit: int) -> list[ExecutionKey]:
         """Finished executions that ended by then, those that ended first."""
-        rows = [r for r in self._disk().rows.values() if is_end(r.status)]
+        rows = [r for r in self._disk().rows.values() if is_end(r.status) and not r.damage]
         old = sorted((r for r in rows if r.ended_ms <= until_ms), key=attrgetter("ended_ms"))
         return [row.key for row in old[:limit]]
 
@@ -251,6 +262,7 @@ class MemoryStore:
         for key in gone:
             disk.rows.pop(key, None)
             disk.journals.pop(key, None)
+            disk.ends.pop(key, None)
         disk.timers = {name: timer for name, timer in disk.timers.items() if name.key not in gone}
         for name, id in list(disk.waits):
             if ExecutionKey(name.namespace, id) in gone:
@@ -263,6 +275,9 @@ class MemoryStore:
             return 0
         journal, end = disk.journals.get(key, []), min(before, disk.rows[key].run_index)
         gone = sum(1 for entry in journal[:-1][:limit] if entry.index < end)
+        if gone:
+            last = journal[gone - 1]
+            disk.ends[key] = disk.ends[key]._replace(first=last.index + 1, base=last.chain)
         del journal[:gone]
         return gone
 
@@ -286,7 +301,7 @@ def _check(disk: MemoryDisk, batch: WriteBatch) -> None:
     for entry in batch.entries:
         if entry.key not in known:
             raise BadRow(f"entry {entry.index} of {entry.key}: there is no such execution")
-        length = lengths.get(entry.key, _length(disk.journals.get(entry.key, [])))
+        length = lengths.get(entry.key, disk.ends.get(entry.key, NO_ENTRIES).length)
         if entry.index != length:
             raise BadRow(f"entry {entry.index} of {entry.key}: the journal's next is {length}")
         lengths[entry.key] = length + 1
@@ -299,11 +314,6 @@ def _check(disk: MemoryDisk, batch: WriteBatch) -> None:
         outbox_ids.add(message.id)
     check_sequences(batch.events, disk.next_event)
     _check_storable(batch)
-
-
-def _length(journal: Sequence[StoredEntry]) -> int:
-    """With the entries that were trimmed."""
-    return journal[-1].index + 1 if journal else 0
 
 
 def _check_storable(batch: WriteBatch) -> None:
@@ -324,6 +334,8 @@ def _apply(disk: MemoryDisk, batch: WriteBatch) -> None:
         disk.rows[row.key] = _copy(row)
     for entry in batch.entries:
         disk.journals.setdefault(entry.key, []).append(entry)
+        end = disk.ends.get(entry.key, NO_ENTRIES)
+        disk.ends[entry.key] = end._replace(length=entry.index + 1, chain=entry.chain)
     for name in batch.timers_cleared:
         disk.timers.pop(name, None)
     cleared = set(batch.timers_all_cleared)

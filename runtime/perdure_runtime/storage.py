@@ -20,6 +20,7 @@ from perdure_runtime.core.tasks import TaskStatus
 __all__ = [
     "BadRow",
     "CatalogRow",
+    "Damaged",
     "EventName",
     "EventRow",
     "ExecutionRow",
@@ -60,6 +61,10 @@ class StoreFull(StoreError):
 
 class StoreBroken(StoreError):
     """Sync failed or the file is damaged: what is on disk is unknown, the process must end."""
+
+
+class Damaged(StoreError):
+    """What was asked for cannot be read, the file is damaged there; other reads may work."""
 
 
 class BadRow(StoreError):
@@ -176,12 +181,18 @@ class WriteBatch(Struct):
 
 
 class StoredExecution(Struct):
-    """A row with a page of its journal; `length` is the number of entries in the whole journal."""
+    """A row with a page of its journal, and where the whole journal ends.
+
+    The end is kept apart from the entries: when entries are missing, or there are more, it still
+    says what there was. Entries are returned as they are found; whoever uses them checks them.
+    """
 
     row: ExecutionRow
     entries: list[StoredEntry]
-    length: int
-    chain: bytes = CHAIN_START  # of the last entry of the whole journal
+    length: int  # the number of entries that were written
+    chain: bytes = CHAIN_START  # of the last of them
+    first: int = 0  # entries before this one were trimmed
+    base: bytes = CHAIN_START  # the chain before it
 
 
 class Ownership(Struct, frozen=True):
@@ -253,8 +264,13 @@ def cut_page(entries: Iterable[Row], limit_bytes: int | None) -> list[Row]:
 class Store(Protocol):
     """What the coordinator needs of a database. One owner at a time writes."""
 
-    async def acquire(self, owner: str) -> Ownership:
-        """Become the owner with a new epoch; every earlier epoch is fenced from now on."""
+    async def acquire(self, owner: str, floor: int = 0) -> Ownership:
+        """Become the owner with a new epoch; every earlier epoch is fenced from now on.
+
+        Args:
+            floor: the epoch is at least this. A file may be an older copy that does not know which
+                epochs were given since.
+        """
         ...
 
     async def commit(self, batch: WriteBatch) -> None:
@@ -326,7 +342,7 @@ class Store(Protocol):
         ...
 
     async def ended_before(self, until_ms: int, limit: int) -> list[ExecutionKey]:
-        """Finished executions with `ended_ms <= until_ms`, those that ended first."""
+        """Finished executions with `ended_ms <= until_ms` and no damage, those that ended first."""
         ...
 
     async def query(self, filter: Filter, limit: int, after: str = "") -> Page:

@@ -22,7 +22,15 @@ from perdure_runtime.core.errors import (
 )
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.memory import MemoryStore
-from perdure_runtime.storage import BadRow, Filter, StoreBroken, StoreError, StoreFull, WriteBatch
+from perdure_runtime.storage import (
+    BadRow,
+    Damaged,
+    Filter,
+    StoreBroken,
+    StoreError,
+    StoreFull,
+    WriteBatch,
+)
 from perdure_runtime.testing.store_samples import entries_of, key_of, row_of, rows_of
 
 HOLD_A_STORE = """
@@ -220,7 +228,9 @@ async def test_a_value_that_is_too_big_is_a_bad_row(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_after_damage_the_store_refuses_everything(tmp_path: Path) -> None:
+async def test_a_damaged_place_is_told_and_where_all_are_read_the_store_ends(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "a.db"
     store = await open_file(path)
     keys, epoch = [key_of(f"k{n}") for n in range(500)], (await store.acquire("test")).epoch
@@ -231,8 +241,11 @@ async def test_after_damage_the_store_refuses_everything(tmp_path: Path) -> None
         damaged[page : page + 100] = b"\xff" * 100
     path.write_bytes(damaged)
     store = await open_file(path)
-    with pytest.raises(StoreBroken):
+    with pytest.raises(Damaged, match="cannot be read there"):
         await store.load_rows(keys)
+    assert await store.catalog() == []  # nobody else is concerned
+    with pytest.raises(StoreBroken):
+        await store.scan_unfinished(None, 1000, (Status.QUEUED,))
     with pytest.raises(StoreBroken, match="broke earlier"):
         await store.commit(WriteBatch(epoch))
     await store.close()

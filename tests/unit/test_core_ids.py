@@ -80,21 +80,22 @@ def test_a_key_without_digest_is_never_shared_between_attempts(
 
 @given(st.lists(BYTES, min_size=1, max_size=5), st.data())
 def test_a_chain_tells_every_change(journal: list[bytes], data: st.DataObject) -> None:
-    def chain(entries: list[bytes]) -> bytes:
+    def chain(entries: list[bytes], late: int = -1) -> bytes:
         end = CHAIN_START
-        for entry in entries:
-            end = next_chain(end, entry)
+        for index, entry in enumerate(entries):
+            end = next_chain(end, entry, index + (index == late))
         return end
 
     position = data.draw(st.integers(0, len(journal) - 1))
     changed = [*journal[:position], journal[position] + b"\0", *journal[position + 1 :]]
     assert chain(journal) != chain(changed)
     assert chain(journal) != chain(journal[:-1])
+    assert chain(journal) != chain(journal, late=position)
 
 
 @given(st.tuples(st.integers(1, 2**30), NUMBERS), st.tuples(st.integers(1, 2**30), NUMBERS))
 def test_an_epoch_is_never_issued_twice(one: tuple[int, int], other: tuple[int, int]) -> None:
-    one, other = (one[0], one[1] % 2**32), (other[0], other[1] % 2**32)
+    one, other = (one[0], one[1] % 2**31), (other[0], other[1] % 2**31)
     assert (one == other) == (make_epoch(*one) == make_epoch(*other))
 
 

@@ -59,7 +59,7 @@ def journal_fixture(name: str) -> dict[str, Any]:
     chain = CHAIN_START
     for item in recorded(entries):
         stored = encode_entry(item.entry)
-        chain = next_chain(chain, stored)
+        chain = next_chain(chain, stored, item.time_ms)
         rows.append(
             _row(entry_message(item)) | {"stored_hex": stored.hex(), "chain_hex": chain.hex()}
         )
@@ -142,7 +142,8 @@ def keys_fixture() -> dict[str, Any]:
             {
                 "chain": CHAIN_START.hex(),
                 "data": "00ff",
-                "next": next_chain(CHAIN_START, b"\x00\xff").hex(),
+                "time_ms": 1_700_000_000_123,
+                "next": next_chain(CHAIN_START, b"\x00\xff", 1_700_000_000_123).hex(),
             }
         ],
     }

@@ -168,7 +168,7 @@ SESSIONS: dict[str, tuple[str, tuple[Frame, ...]]] = {
                         "w-1",
                         "default",
                         HELLO.methods,
-                        cached=(Cached(KEY, 1, 1, EPOCH, 3, 2),),
+                        cached=(Cached(KEY, 1, 1, EPOCH, 3, 2, START_MS, START_MS + 20),),
                     ),
                 ),
             ),

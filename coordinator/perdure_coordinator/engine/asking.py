@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from perdure_coordinator.engine.shard import Shard
-from perdure_runtime.core.errors import NotFoundError, PerdureError
+from perdure_runtime.core.errors import DataLossError, NotFoundError, PerdureError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.limits import check_name
@@ -34,11 +34,13 @@ class Asking:
         key: ExecutionKey,
         action: Callable[[Execution | None], Any],
         name: Name | None = None,
+        damaged: Callable[[DataLossError], Any] | None = None,
     ) -> Any:
         """Run an action on an execution and answer with what it returned or raised.
 
         Args:
             name: remember the answer under this name, in the same commit.
+            damaged: what is answered for an execution in quarantine; the error if there is none.
         """
         future = self._shard.future()
 
@@ -52,7 +54,10 @@ class Asking:
                 self.remember(name, value)
             self._shard.reply(future, value)
 
-        self._shard.submit(key, run)
+        def refuse(error: DataLossError) -> None:
+            self._shard.reply(future, error if damaged is None else damaged(error))
+
+        self._shard.submit(key, run, refuse)
         return await future
 
     async def once(self, name: Name, kind: type[T], carry_out: Callable[[], Awaitable[T]]) -> T:

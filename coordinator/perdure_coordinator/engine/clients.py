@@ -16,7 +16,7 @@ from perdure_coordinator.engine.checks import (
     check_task_options,
 )
 from perdure_coordinator.engine.describe import Describer
-from perdure_coordinator.engine.listing import rows_of
+from perdure_coordinator.engine.listing import load_page, rows_of
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.spans import root_trace
 from perdure_coordinator.engine.steering import Steering
@@ -38,6 +38,7 @@ from perdure_runtime.core.client import (
 )
 from perdure_runtime.core.entries import Recorded, ValueEmitted
 from perdure_runtime.core.errors import (
+    DataLossError,
     InvalidArgumentError,
     NotFoundError,
     OverloadedError,
@@ -58,6 +59,7 @@ from perdure_runtime.core.lookup import HIDDEN, apply_write
 from perdure_runtime.core.payload import NULL, Payload
 from perdure_runtime.core.requests.wake import outcome_of
 from perdure_runtime.core.trace import check_trace
+from perdure_runtime.integrity import JournalCheck, data_loss
 from perdure_runtime.storage import EventName
 from perdure_runtime.wire.v1.entries import decode_entry
 
@@ -265,6 +267,7 @@ class Clients:
 
         Raises:
             NotFoundError: no such execution.
+            DataLossError: it is damaged.
         """
         key = self._key(namespace, id)
         future: asyncio.Future[Outcome] = self._shard.future()
@@ -279,7 +282,11 @@ class Clients:
             else:
                 self._shard.waiters.setdefault(key, []).append(future)
 
-        self._shard.submit(key, look)
+        def refuse(error: DataLossError) -> None:
+            if not future.done():
+                self._shard.reply(future, error)
+
+        self._shard.submit(key, look, refuse)
         try:
             return await future
         finally:
@@ -302,7 +309,10 @@ class Clients:
                 raise not_found(key)
             return self._describer.execution(execution)
 
-        description: Description = await self._ask(key, look)
+        def in_quarantine(_: DataLossError) -> Description:
+            return self._describer.row(self._shard.quarantine.rows[key])
+
+        description: Description = await self._ask(key, look, damaged=in_quarantine)
         return description
 
     async def list(self, request: ListRequest) -> ListReply:
@@ -326,25 +336,28 @@ class Clients:
 
         Raises:
             NotFoundError: no such execution.
+            DataLossError: it is damaged; what is intact at its beginning has been yielded.
         """
         key = self._key(namespace, id)
         news = asyncio.Event()
         self._shard.followers.setdefault(key, []).append(news)
-        index = max(0, from_index)
-        store, config = self._shard.store, self._shard.config
+        check = JournalCheck(max(0, from_index))
         try:
             while True:
                 news.clear()
                 await self._shard.committer.flushed()
-                stored = await store.load(key, index, config.page_entries, config.page_bytes)
+                stored = await load_page(self._shard, key, check.index)
                 if stored is None:
                     raise not_found(key)
-                for entry in stored.entries:
-                    index = entry.index + 1
+                for entry in check.take(stored):
                     decoded = decode_entry(entry.data)
                     if not values_only or isinstance(decoded, ValueEmitted):
                         yield Recorded(entry.index, entry.time_ms, decoded)
-                if index >= stored.length:
+                if check.problem:
+                    raise data_loss(key, check.problem)
+                if check.index >= stored.length:
+                    if stored.row.damage:
+                        raise data_loss(key, stored.row.damage)
                     if not follow or is_end(stored.row.status):
                         return
                     await news.wait()

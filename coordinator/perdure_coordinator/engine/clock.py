@@ -15,6 +15,20 @@ SLEW: Final = 0.05  # of the elapsed time, at most, towards a wall clock that is
 SHORTEST_WAIT_S: Final = 0.0005
 
 
+_FIRST_EPOCH_S: Final = 1_735_689_600  # 2025-01-01; epochs have 32 bits: until 2059
+_EPOCHS_PER_S: Final = 4  # owners that follow each other faster than this get ahead of the clock
+
+
+def epoch_floor() -> int:
+    """What a new owner's epoch is at least: quarters of seconds of the wall clock.
+
+    A restored backup does not know which epochs were given after it was made. Counting on from its
+    own it would give them again, and workers of that time would hold leases that look like new
+    ones. What was given in the past is below this.
+    """
+    return max(0, int((time.time() - _FIRST_EPOCH_S) * _EPOCHS_PER_S))
+
+
 class Clock(Protocol):
     """What an engine needs of a clock."""
 

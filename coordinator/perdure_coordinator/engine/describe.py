@@ -9,11 +9,13 @@ import msgspec
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.workers import Workers
 from perdure_runtime.core.client import Description, MethodInfo, WorkerInfo
+from perdure_runtime.core.errors import DataLossError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.core.messages import Progress
 from perdure_runtime.core.rows import ExecutionRow
+from perdure_runtime.integrity import ADVICE
 
 
 class Describer:
@@ -49,8 +51,8 @@ class Describer:
             started_ms=row.started_ms,
             ended_ms=row.ended_ms,
             version=row.build_id,
-            error=row.error,
-            detail=row.detail,
+            error=f"{DataLossError.__name__}: {row.damage}" if row.damage else row.error,
+            detail=ADVICE if row.damage else row.detail,
             progress=msgspec.json.decode(row.progress, type=Progress) if row.progress else None,
             parent_id=row.parent.key.id if row.parent else "",
             labels=row.labels,

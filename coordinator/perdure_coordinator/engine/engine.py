@@ -21,7 +21,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine.clients import Clients
-from perdure_coordinator.engine.clock import Clock, SystemClock
+from perdure_coordinator.engine.clock import Clock, SystemClock, epoch_floor
 from perdure_coordinator.engine.committer import unavailable
 from perdure_coordinator.engine.describe import Describer
 from perdure_coordinator.engine.dispatcher import Dispatcher
@@ -365,7 +365,8 @@ class Engine:
 
     async def _begin(self) -> None:
         """Own the store and take up what is on disk."""
-        ownership = await self._store.acquire(self._owner)
+        floor = epoch_floor() if self._make_clock is SystemClock else 0
+        ownership = await self._store.acquire(self._owner, floor)
         shard = Shard(
             self._store,
             self._config,

@@ -1,4 +1,4 @@
-"""Rows by filter, as clients ask for them."""
+"""Rows by filter and journals by pages, as clients ask for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from perdure_coordinator.engine.shard import Shard
 from perdure_runtime.core.client import ListRequest
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.limits import check_labels, check_name
-from perdure_runtime.storage import Filter, Page
+from perdure_runtime.integrity import data_loss
+from perdure_runtime.storage import Damaged, Filter, Page, StoredExecution
 
 
 async def rows_of(shard: Shard, request: ListRequest, max_limit: int) -> Page:
@@ -31,3 +32,16 @@ async def rows_of(shard: Shard, request: ListRequest, max_limit: int) -> Page:
     )
     limit = min(max(1, request.limit), max_limit)
     return await shard.store.query(filter, limit, request.cursor)
+
+
+async def load_page(shard: Shard, key: ExecutionKey, index: int) -> StoredExecution | None:
+    """A page of a journal as it is on disk.
+
+    Raises:
+        DataLossError: it cannot be read.
+    """
+    config = shard.config
+    try:
+        return await shard.store.load(key, index, config.page_entries, config.page_bytes)
+    except Damaged as error:
+        raise data_loss(key, str(error)) from error

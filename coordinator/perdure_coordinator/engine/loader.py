@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from perdure_runtime.core.entries import Recorded
@@ -11,11 +11,20 @@ from perdure_runtime.core.errors import DataLossError
 from perdure_runtime.core.execution import Execution, evolve
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.rows import ExecutionRow
-from perdure_runtime.storage import StoredExecution
+from perdure_runtime.integrity import JournalCheck, unreadable_row
+from perdure_runtime.storage import Damaged
 from perdure_runtime.wire.v1.entries import decode_entry
 
 if TYPE_CHECKING:
     from perdure_coordinator.engine.shard import Shard
+
+
+Action = Callable[[Execution | None], None]
+Refusal = Callable[[DataLossError], None]
+
+
+class Unreadable(Exception):
+    """An execution whose journal is not what was written; the message says what is wrong."""
 
 
 class Loader:
@@ -23,17 +32,21 @@ class Loader:
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
-        self._waiting: dict[ExecutionKey, list[Callable[[Execution | None], None]]] = {}
+        self._waiting: dict[ExecutionKey, list[tuple[Action, Refusal | None]]] = {}
         self._next: list[ExecutionKey] = []
         self._task: asyncio.Task[None] | None = None
 
-    def load(self, key: ExecutionKey, action: Callable[[Execution | None], None]) -> None:
-        """Run the action when the execution has been loaded (None: it does not exist)."""
+    def load(self, key: ExecutionKey, action: Action, damaged: Refusal | None = None) -> None:
+        """Run the action when the execution has been loaded (None: it does not exist).
+
+        Args:
+            damaged: run instead if the execution turns out to be damaged.
+        """
         actions = self._waiting.get(key)
         if actions is not None:
-            actions.append(action)
+            actions.append((action, damaged))
             return
-        self._waiting[key] = [action]
+        self._waiting[key] = [(action, damaged)]
         self._next.append(key)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="perdure-loader")
@@ -45,8 +58,8 @@ class Loader:
     def let_go(self, key: ExecutionKey) -> None:
         """Load what was held, if anybody asked."""
         actions = self._waiting.pop(key, [])
-        for action in actions:
-            self.load(key, action)
+        for action, damaged in actions:
+            self.load(key, action, damaged)
 
     def is_loading(self, key: ExecutionKey) -> bool:
         """Whether somebody waits for this execution."""
@@ -73,30 +86,64 @@ class Loader:
     async def _load_all(self) -> None:
         while self._next:
             keys, self._next = self._next, []
-            rows = await self._shard.store.load_rows(keys)
+            rows = await self._rows(keys)
             for key in keys:
                 row = rows.get(key)
-                loaded = await self._fold(row) if row is not None else None
+                loaded = await self._load(row) if row is not None else None
                 self._arrived(key, loaded)
             self._shard.committer.kick()
+
+    async def _rows(self, keys: Sequence[ExecutionKey]) -> dict[ExecutionKey, ExecutionRow]:
+        try:
+            return await self._shard.store.load_rows(keys)
+        except Damaged:
+            pass
+        rows: dict[ExecutionKey, ExecutionRow] = {}
+        for key in keys:
+            try:
+                rows |= await self._shard.store.load_rows([key])
+            except Damaged as error:
+                rows[key] = unreadable_row(key, str(error))
+        return rows
+
+    async def _load(self, row: ExecutionRow) -> Execution | None:
+        """An execution, or None: it is gone, or in quarantine."""
+        quarantine = self._shard.quarantine
+        if row.damage:
+            quarantine.put(row, row.damage, remember=False)
+            return None
+        try:
+            return await self._fold(row)
+        except Unreadable as error:
+            quarantine.put(row, str(error))
+        return None
 
     async def _fold(self, row: ExecutionRow) -> Execution | None:
         """The state that the journal implies from the beginning of the current run on, read page by
         page; None: it is gone.
 
         Raises:
-            DataLossError: the journal has a gap.
+            Unreadable: the journal is not what was written.
         """
         config, execution = self._shard.config, Execution(row)
-        execution.length = row.run_index
+        check = JournalCheck(row.run_index)
         while True:
-            stored = await self._shard.store.load(
-                row.key, execution.length, config.page_entries, config.page_bytes
-            )
-            if stored is None:
+            try:
+                page = await self._shard.store.load(
+                    row.key, check.index, config.page_entries, config.page_bytes
+                )
+            except Damaged as error:
+                raise Unreadable(str(error)) from error
+            if page is None:
                 return None
-            fold(execution, stored)
-            if execution.length >= stored.length:
+            for entry in check.take(page):
+                evolve(execution, Recorded(entry.index, entry.time_ms, decode_entry(entry.data)))
+                execution.chain = entry.chain
+            if check.problem:
+                raise Unreadable(check.problem)
+            if check.index >= page.length:
+                if execution.created is None:
+                    raise Unreadable("it has no beginning")
                 return execution
 
     def _arrived(self, key: ExecutionKey, loaded: Execution | None) -> None:
@@ -106,27 +153,10 @@ class Loader:
             executions.setdefault(key, loaded)
             if loaded.ended is not None:
                 self._shard.finished.append(key)
-        for action in actions:
+        for action, damaged in actions:
             if key in self._waiting:  # an earlier action took it out to delete it
-                self._waiting[key].append(action)
-            else:
+                self._waiting[key].append((action, damaged))
+            elif key not in self._shard.quarantine:
                 action(executions.get(key))  # an earlier action may have created it
-
-
-def fold(execution: Execution, page: StoredExecution) -> None:
-    """Take in the next page of a journal.
-
-    Raises:
-        DataLossError: it does not begin where the state stands, or has a gap.
-    """
-    for entry in page.entries:
-        if entry.index != execution.length:
-            break
-        evolve(execution, Recorded(entry.index, entry.time_ms, decode_entry(entry.data)))
-        execution.chain = entry.chain
-    else:
-        if page.entries or execution.length >= page.length:
-            return
-    raise DataLossError(
-        f"execution {execution.key.id!r}: journal entry {execution.length} is missing"
-    )
+            elif damaged is not None:
+                damaged(self._shard.quarantine.error(key))

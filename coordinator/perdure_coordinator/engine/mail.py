@@ -33,12 +33,15 @@ class Mail:
     Attributes:
         attached: calls that wait for an execution which they did not start (an explicit id); their
             letters stay in the outbox until it ends, so that they survive a restart.
+
+    Letters to an execution in quarantine stay in the outbox too, until it is deleted.
     """
 
     def __init__(self, shard: Shard, next_id: int) -> None:
         self._shard = shard
         self._next_id = next_id
         self.attached: dict[ExecutionKey, list[tuple[StartChild, int]]] = {}
+        self._held: dict[ExecutionKey, list[tuple[Letter, int]]] = {}
 
     def send(self, letter: Letter) -> None:
         """Apply an effect on another execution in this batch, or put it into the outbox."""
@@ -69,7 +72,16 @@ class Mail:
         return outbox_id
 
     def _deliver_later(self, outbox_id: int, key: ExecutionKey, letter: Letter) -> None:
-        self._shard.submit(key, lambda execution: self._receive(execution, letter, outbox_id))
+        self._shard.submit(
+            key,
+            lambda execution: self._receive(execution, letter, outbox_id),
+            lambda _: self._held.setdefault(key, []).append((letter, outbox_id)),
+        )
+
+    def let_go(self, key: ExecutionKey) -> None:
+        """An execution has left the quarantine: deliver what was held."""
+        for letter, outbox_id in self._held.pop(key, ()):
+            self._deliver_later(outbox_id, key, letter)
 
     def _receive(self, execution: Execution | None, letter: Letter, outbox_id: int | None) -> None:
         shard = self._shard

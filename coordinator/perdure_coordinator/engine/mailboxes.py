@@ -17,6 +17,7 @@ import msgspec
 
 from perdure_runtime.core import requests
 from perdure_runtime.core.effects import LookForEvents, StoreEvent, Subscribe
+from perdure_runtime.core.errors import DataLossError
 from perdure_runtime.core.events import Event
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey
@@ -187,7 +188,11 @@ class Mailboxes:
                 after = requests.subscription(execution, name.event_id)
             answer.set_result(-1 if after is None else after)
 
-        self._shard.submit(key, offer)
+        def refuse(_: DataLossError) -> None:
+            if not answer.done():
+                answer.set_result(-1)
+
+        self._shard.submit(key, offer, refuse)
         return answer
 
     def _hand_over(

@@ -40,6 +40,8 @@ async def recover(shard: Shard, workers: Workers) -> None:
     after: ExecutionKey | None = None
     while rows := await shard.store.scan_unfinished(after, PAGE, (Status.QUEUED, Status.RUNNING)):
         for found in rows:
+            if found.damage:
+                continue
             if found.task is not None:
                 shard.work_queues.restore(found)
             elif found.status is Status.QUEUED:

@@ -67,7 +67,7 @@ class Retention:
                 if _is_old(execution.row, until_ms):  # it may have been retried since the query
                     take_out(shard, execution)
                     taken.append(key)
-            elif not shard.loader.is_loading(key):
+            elif key not in shard.quarantine and not shard.loader.is_loading(key):
                 shard.loader.hold(key)
                 unknown.append(key)
         taken += await self._still_old(unknown, until_ms)
@@ -107,4 +107,4 @@ class Retention:
 
 
 def _is_old(row: ExecutionRow, until_ms: int) -> bool:
-    return is_end(row.status) and row.ended_ms <= until_ms
+    return is_end(row.status) and row.ended_ms <= until_ms and not row.damage

@@ -22,6 +22,7 @@ from perdure_runtime.core import requests
 from perdure_runtime.core import schedules as rules
 from perdure_runtime.core.errors import (
     AlreadyExistsError,
+    DataLossError,
     InvalidArgumentError,
     NotFoundError,
     PerdureError,
@@ -156,7 +157,15 @@ class Scheduler:
             return
         self._starting.add(name)
         key = ExecutionKey(name.namespace, rules.execution_id(name, schedule.queued[0]))
-        self._shard.submit(key, partial(self._found, name, key))
+        self._shard.submit(key, partial(self._found, name, key), partial(self._damaged, name))
+
+    def _damaged(self, name: ScheduleName, error: DataLossError) -> None:
+        """What this tick started earlier is in quarantine: it is not started again."""
+        self._starting.discard(name)
+        schedule = self._schedules.get(name)
+        if schedule is not None and not schedule.paused and schedule.queued:
+            self._put(rules.started(schedule, str(error)))
+            self._start(name)
 
     def _found(self, name: ScheduleName, key: ExecutionKey, existing: Execution | None) -> None:
         self._starting.discard(name)

@@ -29,6 +29,7 @@ from perdure_coordinator.engine.mailboxes import Mailboxes
 from perdure_coordinator.engine.objects import Objects
 from perdure_coordinator.engine.pending import Pending
 from perdure_coordinator.engine.places import Places
+from perdure_coordinator.engine.quarantine import Quarantine
 from perdure_coordinator.engine.sessions import Session, Sessions
 from perdure_coordinator.engine.spans import tell
 from perdure_coordinator.engine.stats import Stats
@@ -38,6 +39,7 @@ from perdure_runtime.core import effects as fx
 from perdure_runtime.core import requests
 from perdure_runtime.core.client import Outcome
 from perdure_runtime.core.entries import Recorded
+from perdure_runtime.core.errors import DataLossError
 from perdure_runtime.core.execution import Execution, apply, evolve
 from perdure_runtime.core.ids import ExecutionKey, next_chain
 from perdure_runtime.core.lifecycle import Status, is_end
@@ -55,6 +57,7 @@ _LOG = logging.getLogger("perdure.coordinator")
 
 PLACELESS: Final = frozenset({*filter(is_end, Status), Status.PAUSED, Status.BLOCKED})
 Action = Callable[[Execution | None], None]
+Refusal = Callable[[DataLossError], None]
 
 
 class Shard:
@@ -90,6 +93,7 @@ class Shard:
         self.runs_over: dict[ExecutionKey, int] = {}  # journals to trim, and before which index
         self._forget_above = config.max_resident
         self.loader = Loader(self)
+        self.quarantine = Quarantine(self)
         self.objects = Objects(self)
         self.work_queues = WorkQueues(self)
         self.dependants = Dependants(self)
@@ -142,14 +146,22 @@ class Shard:
         """Whether nothing is to be written, released or loaded."""
         return self.pending.empty and not self.loader.waiting
 
-    def submit(self, key: ExecutionKey, action: Action) -> None:
-        """Run an action on an execution: now if it is in memory, else when it has been loaded."""
+    def submit(self, key: ExecutionKey, action: Action, damaged: Refusal | None = None) -> None:
+        """Run an action on an execution: now if it is in memory, else when it has been loaded.
+
+        Args:
+            damaged: run instead if it is in quarantine; without it nothing is done then.
+        """
         execution = self.executions.get(key)
         if execution is not None:
             action(execution)
             self.committer.kick()
+        elif key in self.quarantine:
+            if damaged is not None:
+                damaged(self.quarantine.error(key))
+                self.committer.kick()
         else:
-            self.loader.load(key, action)
+            self.loader.load(key, action, damaged)
 
     def create(self, execution: Execution, decision: fx.Decision) -> None:
         """A new execution enters the memory with its first decision."""
@@ -166,7 +178,7 @@ class Shard:
         self.pending.row(execution.row)
         for item in journal:
             data = encode_entry(item.entry)
-            chain = next_chain(chain, data)
+            chain = next_chain(chain, data, item.time_ms)
             self.pending.entry(StoredEntry(key, item.index, item.time_ms, chain, data))
             evolve(execution, item)
         execution.chain = chain
@@ -220,7 +232,7 @@ class Shard:
         stored: list[StoredEntry] = []
         for entry in decision.entries:
             data = encode_entry(entry)  # may raise: nothing has changed yet
-            chain = next_chain(chain, data)
+            chain = next_chain(chain, data, now_ms)
             recorded.append(Recorded(index, now_ms, entry))
             stored.append(StoredEntry(key, index, now_ms, chain, data))
             index += 1

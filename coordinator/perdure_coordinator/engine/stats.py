@@ -85,6 +85,7 @@ class Stats:
     overloads: int = 0
     reloads: int = 0
     deleted: int = 0
+    quarantined: int = 0
     peak_pending_bytes: int = 0
     commit_entries: Histogram = field(default_factory=lambda: Histogram(SIZES))
     commit_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS))

@@ -11,7 +11,7 @@ from typing import Final
 
 from perdure_coordinator.engine.asking import Asking, checked_key, not_found
 from perdure_coordinator.engine.deleting import erase, take_out
-from perdure_coordinator.engine.listing import rows_of
+from perdure_coordinator.engine.listing import load_page, rows_of
 from perdure_coordinator.engine.shard import Shard
 from perdure_runtime.core import requests
 from perdure_runtime.core.client import (
@@ -24,9 +24,11 @@ from perdure_runtime.core.effects import Decision
 from perdure_runtime.core.entries import Forked, Recorded
 from perdure_runtime.core.errors import (
     AlreadyExistsError,
+    DataLossError,
     InvalidArgumentError,
     InvalidTransitionError,
     NotFoundError,
+    PerdureError,
 )
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey
@@ -37,6 +39,8 @@ from perdure_runtime.core.limits import (
     check_name,
     check_payload_bytes,
 )
+from perdure_runtime.core.rows import ExecutionRow
+from perdure_runtime.integrity import JournalCheck, data_loss
 from perdure_runtime.wire.v1.entries import decode_entry
 
 MAX_IDS: Final = 1_000
@@ -98,8 +102,17 @@ class Steering:
                     return True
                 return self._operate(execution, request)
 
-            return ControlResult(id, await self._asking.ask(key, operate))
+            def in_quarantine(error: DataLossError) -> bool | DataLossError:
+                if request.operation is not ControlOperation.DELETE:
+                    return error
+                self._shard.quarantine.take_out(key)
+                taken_out.append(key)
+                return True
+
+            made = await self._asking.ask(key, operate, damaged=in_quarantine)
+            return ControlResult(id, made)
         except (
+            DataLossError,
             NotFoundError,
             InvalidTransitionError,
             InvalidArgumentError,
@@ -134,32 +147,40 @@ class Steering:
     async def _fork(self, request: ControlRequest, source: ExecutionKey) -> bool:
         shard = self._shard
         await shard.committer.flushed()
-        journal: list[Recorded] = []
-        while True:
-            config = shard.config
-            stored = await shard.store.load(
-                source, len(journal), config.page_entries, config.page_bytes
-            )
-            if stored is None:
-                raise not_found(source)
-            journal += [Recorded(e.index, e.time_ms, decode_entry(e.data)) for e in stored.entries]
-            if not stored.entries:
-                break
-        row = stored.row
+        row, journal, problem = await self._intact(source)
         key = ExecutionKey(source.namespace, request.new_id)
 
         def create(existing: Execution | None) -> bool:
             if existing is not None:
                 return _is_this_fork(existing, source, request.at)
-            copy, entries, decision = requests.fork(
-                row, journal, request.at, key, shard.clock.now_ms()
-            )
+            try:
+                copy, entries, decision = requests.fork(
+                    row, journal, request.at, key, shard.clock.now_ms()
+                )
+            except PerdureError as error:
+                if not problem:
+                    raise
+                text = f"{problem}; its intact beginning has {len(journal)} entries: {error}"
+                raise data_loss(source, text) from error
             shard.copy(copy, entries)
             shard.decided(copy, decision)
             return True
 
         made: bool = await self._asking.ask(key, create)
         return made
+
+    async def _intact(self, source: ExecutionKey) -> tuple[ExecutionRow, list[Recorded], str]:
+        """Row and journal, up to where it is damaged, and what is wrong there."""
+        journal: list[Recorded] = []
+        check = JournalCheck()
+        while True:
+            stored = await load_page(self._shard, source, check.index)
+            if stored is None:
+                raise not_found(source)
+            entries = check.take(stored)
+            journal += [Recorded(e.index, e.time_ms, decode_entry(e.data)) for e in entries]
+            if check.problem or check.index >= stored.length:
+                return stored.row, journal, check.problem
 
 
 def _is_this_fork(existing: Execution, source: ExecutionKey, at: str) -> bool:

@@ -9,9 +9,11 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
+from perdure_coordinator.engine.adoption import intact, lost
 from perdure_coordinator.engine.catalog import Catalog
 from perdure_coordinator.engine.dispatcher import Granted
 from perdure_coordinator.engine.sessions import Session, SessionPort
@@ -21,7 +23,6 @@ from perdure_runtime.core import requests
 from perdure_runtime.core.effects import Decision, Enqueue
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import (
-    DataLossError,
     InvalidTransitionError,
     ProtocolError,
     SerializationError,
@@ -48,6 +49,7 @@ from perdure_runtime.core.messages import (
 )
 from perdure_runtime.core.version import negotiate
 from perdure_runtime.failpoints import failpoint
+from perdure_runtime.integrity import JournalCheck
 from perdure_runtime.storage import StoredEntry
 from perdure_runtime.wire.v1.entries import decode_entry
 from perdure_runtime.wire.v1.pages import StoredPage
@@ -318,8 +320,11 @@ class Workers:
         """Hand a queued execution to a session; the dispatcher calls it."""
         shard = self._shard
         execution = shard.executions.get(key)
+        if key in shard.quarantine:
+            return Granted.GONE
         if execution is None:
-            shard.submit(key, lambda _: shard.dispatcher.loaded(key))
+            arrived = partial(shard.dispatcher.loaded, key)
+            shard.submit(key, lambda _: arrived(), lambda _: arrived())
             return Granted.LOADING
         target = execution.row.target
         spec = session.methods.get((target.service, target.method))
@@ -415,24 +420,25 @@ class Workers:
         upto: int,
     ) -> None:
         """Send the journal from the store page by page; news in the meantime waits for its end."""
-        shard, index = self._shard, execution.row.run_index
-        first = index
+        shard, first = self._shard, execution.row.run_index
+        check = JournalCheck(first)
         await shard.committer.flushed()
-        while index < upto:
-            page = min(shard.config.page_entries, upto - index)
-            stored = await shard.store.load(execution.key, index, page, shard.config.page_bytes)
+        while check.index < upto:
+            page = min(shard.config.page_entries, upto - check.index)
+            index = max(first, check.index)
+            entries = await intact(shard.store, execution.key, check, page, shard.config.page_bytes)
             if execution.epoch != epoch:
                 break
-            if stored is None or not stored.entries:
-                raise DataLossError(f"execution {execution.key.id!r}: entry {index} is missing")
-            more = index + len(stored.entries) < upto
+            if check.problem:
+                shard.quarantine.take(execution, check.problem)
+                break
+            more = check.index < upto
             head: Activate | Journal = (
                 self._activate(execution, spec, epoch, (), more)
                 if index == first
                 else Journal(epoch, (), more)
             )
-            shard.send_page(session, StoredPage(head, stored.entries))
-            index += len(stored.entries)
+            shard.send_page(session, StoredPage(head, entries))
         held = shard.paging.pop(epoch, [])
         if held and execution.epoch == epoch:
             shard.send(session, held)
@@ -455,19 +461,26 @@ class Workers:
         """Adopt it if nobody else has got it meanwhile, otherwise evict it."""
         shard = self._shard
         execution = await self._loaded(cached.key)
+        if execution is not None:
+            await shard.committer.flushed()
+            problem = await lost(shard, execution, cached)
+            if problem and shard.executions.get(cached.key) is execution:
+                shard.quarantine.take(execution, problem)
+                execution = None
         while execution is not None and self._may_adopt(session, execution, cached):
             await shard.committer.flushed()
-            length = execution.length
-            stored = await shard.store.load(
-                cached.key, cached.last_index + 1, limit_bytes=ADOPT_BYTES
-            )
+            length, check = execution.length, JournalCheck(cached.last_index + 1)
+            entries = await intact(shard.store, cached.key, check, None, ADOPT_BYTES)
             if shard.executions.get(cached.key) is not execution:  # forgotten meanwhile
                 execution = await self._loaded(cached.key)
-            elif execution.length == length and stored is not None:
-                whole = cached.last_index + 1 + len(stored.entries) >= length
+            elif execution.length == length and check.problem:
+                shard.quarantine.take(execution, check.problem)
+                execution = None
+            elif execution.length == length:
+                whole = cached.last_index + 1 + len(entries) >= length
                 if not whole or not self._may_adopt(session, execution, cached):
                     break  # what it missed is too much for one message: it is replayed by pages
-                self._take_over(session, execution, cached, _decode(stored.entries))
+                self._take_over(session, execution, cached, _decode(entries))
                 return
         if execution is not None and execution.epoch == cached.epoch:
             # The worker and the journal do not fit: nobody holds it now.
@@ -484,7 +497,7 @@ class Workers:
             if not future.done():
                 future.set_result(execution)
 
-        self._shard.submit(key, found)
+        self._shard.submit(key, found, lambda _: found(None))
         return await future
 
     def _leave(self, holder: Session, execution: Execution) -> None:

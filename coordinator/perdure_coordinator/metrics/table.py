@@ -30,6 +30,7 @@ COUNTERS: Final = (
     Metric("timers_fired", "", "Durable timers fired"),
     Metric("events", "", "Events accepted"),
     Metric("deleted", "", "Finished executions deleted"),
+    Metric("quarantined", "", "Executions found damaged"),
     Metric("overloads", "", "Starts refused because too much waited for the disk"),
     Metric("reloads", "", "Times the engine began anew after the store had been full"),
 )

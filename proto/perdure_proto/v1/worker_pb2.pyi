@@ -132,7 +132,7 @@ class Rate(_message.Message):
     def __init__(self, per_second: _Optional[float] = ..., burst: _Optional[int] = ...) -> None: ...
 
 class Cached(_message.Message):
-    __slots__ = ("namespace", "id", "run", "attempt", "epoch", "last_index", "acknowledged")
+    __slots__ = ("namespace", "id", "run", "attempt", "epoch", "last_index", "acknowledged", "first_time_ms", "last_time_ms")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +140,8 @@ class Cached(_message.Message):
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     LAST_INDEX_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    LAST_TIME_MS_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     id: str
     run: int
@@ -147,7 +149,9 @@ class Cached(_message.Message):
     epoch: int
     last_index: int
     acknowledged: int
-    def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., epoch: _Optional[int] = ..., last_index: _Optional[int] = ..., acknowledged: _Optional[int] = ...) -> None: ...
+    first_time_ms: int
+    last_time_ms: int
+    def __init__(self, namespace: _Optional[str] = ..., id: _Optional[str] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., epoch: _Optional[int] = ..., last_index: _Optional[int] = ..., acknowledged: _Optional[int] = ..., first_time_ms: _Optional[int] = ..., last_time_ms: _Optional[int] = ...) -> None: ...
 
 class Append(_message.Message):
     __slots__ = ("epoch", "base", "consumed", "commands", "cancel_calls", "cancel_timers", "idle", "progress")

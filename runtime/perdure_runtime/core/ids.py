@@ -133,11 +133,16 @@ PROMISE_DIGEST: Final = _digest(KEY_BYTES, b"perdure.promise")
 """The digest of every promise: its name is all it has."""
 
 
-def next_chain(chain: bytes, data: bytes) -> bytes:
-    """The hash chain over the encoded entries of one journal."""
-    return blake2b(data, digest_size=CHAIN_BYTES, key=chain).digest()
+def next_chain(chain: bytes, data: bytes, time_ms: int) -> bytes:
+    """The hash chain over the encoded entries of one journal and their times."""
+    salt = time_ms.to_bytes(8, "big", signed=True)
+    return blake2b(data, digest_size=CHAIN_BYTES, key=chain, salt=salt).digest()
 
 
 def make_epoch(shard_epoch: int, counter: int) -> int:
-    """A lease epoch: never issued twice, also after a restart of the coordinator."""
-    return (shard_epoch << 32) | counter
+    """A lease epoch: never issued twice, also after a restart of the coordinator.
+
+    A counter beyond 31 bits goes on in the numbers of later shard epochs. Those are bound to the
+    clock of the wall, which is ahead of it by then.
+    """
+    return (shard_epoch << 31) + counter

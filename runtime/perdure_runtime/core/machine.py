@@ -110,7 +110,7 @@ class ReplayMachine:
             never of one that is replayed.
         patches: which code the attempt runs; the caller asks there.
         cursor: index of the next entry to deliver.
-        received: index of the next entry to receive.
+        received: index of the next entry to receive; `received_ms`: the time of the last one.
         time_ms: the latest time among the delivered entries of this attempt.
     """
 
@@ -129,6 +129,7 @@ class ReplayMachine:
         self.attempt = attempt
         self.cursor = 0
         self.received = 0
+        self.received_ms = 0
         self.time_ms = 0
         self.phase = Phase.REPLAYING
         self.earlier = Earlier()
@@ -185,6 +186,7 @@ class ReplayMachine:
                     for recorded in acknowledged:
                         self.on_recorded(cast("Command", recorded.entry))
                 self.received += item.count
+                self.received_ms = item.time_ms
 
     def adopt(self, epoch: int, items: Iterable[Ack | Recorded]) -> None:
         """After a reconnect: take what was missed; what is unacknowledged goes out again."""
@@ -205,6 +207,7 @@ class ReplayMachine:
             self.cursor = self.received = recorded.index  # earlier runs are none of its business
         self._expect(recorded.index)
         self.received += 1
+        self.received_ms = recorded.time_ms
         self._inbox.append(recorded)
         entry = recorded.entry
         if isinstance(entry, COMMANDS):

@@ -49,7 +49,8 @@ class Cached(Struct, frozen=True):
     """An execution that a reconnecting worker still holds alive in its cache.
 
     `last_index` is the last journal entry it received (acknowledgements of its own included);
-    `acknowledged` counts its own commands of this attempt that were acknowledged.
+    `acknowledged` counts its own commands of this attempt that were acknowledged. The times are
+    those of the run's first entry and of the one at `last_index`; 0: it does not say.
     """
 
     key: ExecutionKey
@@ -58,6 +59,8 @@ class Cached(Struct, frozen=True):
     epoch: int
     last_index: int
     acknowledged: int
+    first_time_ms: int = 0
+    last_time_ms: int = 0
 
 
 class Hello(Struct, frozen=True):

@@ -46,6 +46,7 @@ class ExecutionRow(Struct):
     after: tuple[str, ...] = ()  # ids of the executions that it still waits for
     task: TaskState | None = None  # of a task, whose work is done outside
     task_status: TaskStatus | None = None  # derived, for lists
+    damage: str = ""  # what is wrong with its journal: it is quarantined
 
 
 class ObjectRow(Struct, frozen=True):

@@ -129,6 +129,8 @@ class Driver:
             machine.outbox.epoch,
             machine.received - 1,
             machine.outbox.recorded,
+            self.created_ms,
+            machine.received_ms,
         )
 
     def watch_recorded(self, tell: Callable[[Command], None]) -> None:

@@ -41,7 +41,7 @@ def entries_of(key: ExecutionKey, count: int, first: int = 0, size: int = 20) ->
     chain, made = CHAIN_START, []
     for index in range(first + count):
         data = f"{key.id}#{index};".encode("utf-8", "surrogatepass").ljust(size, b"\xff")
-        chain = next_chain(chain, data)
+        chain = next_chain(chain, data, index * 3)
         if index >= first:
             made.append(
                 StoredEntry(key=key, index=index, time_ms=index * 3, chain=chain, data=data)

@@ -69,6 +69,7 @@ class TasksAndDependencies:
             run_index=14,
             labels={"team": "a"},
             has_place=True,
+            damage="x",
             after=("a", "b"),
             task=TaskState("human", 1, WorkerRef("ada", "human"), claim=2),
             task_status=TaskStatus.ASSIGNED,

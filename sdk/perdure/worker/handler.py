@@ -55,6 +55,7 @@ class HandlerActivation:
         self._input: Payload | None = None
         self._last_index = -1
         self._previous_failure: Failure | None = None
+        self._last_time_ms = 0
         self._signal: CancelRequested | AttemptTimedOut | None = None
         self._try: Try | None = None
         self._finish: Finish | None = None
@@ -97,7 +98,9 @@ class HandlerActivation:
         if not self._is_complete:
             return None
         made = self._activate
-        return Cached(made.key, made.run, made.attempt, self.epoch, self._last_index, 0)
+        first_ms = made.entries[0].time_ms if made.entries else 0
+        index, last_ms = self._last_index, self._last_time_ms
+        return Cached(made.key, made.run, made.attempt, self.epoch, index, 0, first_ms, last_ms)
 
     def evict(self) -> None:
         """See `Activation`."""
@@ -108,6 +111,7 @@ class HandlerActivation:
     def _take(self, entries: Any) -> None:
         for recorded in entries:
             self._last_index = recorded.index
+            self._last_time_ms = recorded.time_ms
             match recorded.entry:
                 case ExecutionCreated() as created:
                     self._created = created

@@ -53,6 +53,7 @@ CREATE TABLE executions (
     awaited          TEXT    NOT NULL,
     task             TEXT    NOT NULL,
     task_status      TEXT    NOT NULL,
+    damage           TEXT    NOT NULL,
     UNIQUE (namespace, id)
 ) STRICT;
 CREATE INDEX executions_by_age ON executions (namespace, created_ms, id);
@@ -97,6 +98,16 @@ CREATE TABLE journal (
     data      BLOB    NOT NULL,
     PRIMARY KEY (execution, position)
 ) STRICT, WITHOUT ROWID;
+
+-- Where each journal ends, written with every entry: what is missing at its end is found by this.
+-- `first` is the index of the first entry that was not trimmed, `base` the hash before it.
+CREATE TABLE journals (
+    execution INTEGER PRIMARY KEY,
+    length    INTEGER NOT NULL,
+    chain     BLOB    NOT NULL,
+    first     INTEGER NOT NULL,
+    base      BLOB    NOT NULL
+) STRICT;
 
 -- `sequence` grows with every timer that is set: the order among timers of one instant.
 CREATE TABLE timers (

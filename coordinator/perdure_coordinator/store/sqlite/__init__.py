@@ -29,7 +29,7 @@ from perdure_coordinator.store.sqlite.commit import (
     write_batch,
 )
 from perdure_coordinator.store.sqlite.connection import Link
-from perdure_coordinator.store.sqlite.errors import UNSTORABLE, store_error
+from perdure_coordinator.store.sqlite.errors import UNSTORABLE, is_damage, store_error
 from perdure_coordinator.store.sqlite.lock import OwnerLock
 from perdure_coordinator.store.sqlite.place import check_local
 from perdure_coordinator.store.sqlite.query import query
@@ -39,6 +39,7 @@ from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.storage import (
     CatalogRow,
+    Damaged,
     EventName,
     EventRow,
     ExecutionRow,
@@ -94,9 +95,9 @@ class SqliteStore:
         self._broken: StoreBroken | None = None
         self._closed = False
 
-    async def acquire(self, owner: str) -> Ownership:
+    async def acquire(self, owner: str, floor: int = 0) -> Ownership:
         """Become the owner with a new epoch."""
-        return await self._write(partial(take_ownership, name=owner))
+        return await self._write(partial(take_ownership, name=owner, floor=floor))
 
     async def commit(self, batch: WriteBatch) -> None:
         """Write the batch durably or not at all.
@@ -118,7 +119,7 @@ class SqliteStore:
 
     async def load_rows(self, keys: Sequence[ExecutionKey]) -> dict[ExecutionKey, ExecutionRow]:
         """The rows that exist among `keys`."""
-        return await self._run(self._reader, partial(load.load_rows, keys=keys))
+        return await self._read(partial(load.load_rows, keys=keys))
 
     async def load(
         self,
@@ -131,7 +132,7 @@ class SqliteStore:
         unit = partial(
             load.load, key=key, from_index=from_index, limit=limit, limit_bytes=limit_bytes
         )
-        return await self._run(self._reader, unit)
+        return await self._read(unit)
 
     async def scan_unfinished(
         self, after: ExecutionKey | None, limit: int, statuses: Sequence[Status]
@@ -278,6 +279,23 @@ class SqliteStore:
     async def _write(self, unit: Callable[[sqlite3.Connection], T]) -> T:
         async with self._write_gate:
             return await self._run(self._writer, partial(self._log.write, unit=unit))
+
+    async def _read(self, unit: Callable[[sqlite3.Connection], T]) -> T:
+        """Read of some executions: a damaged place there concerns nobody else.
+
+        Raises:
+            Damaged: it cannot be read.
+        """
+
+        def careful(connection: sqlite3.Connection) -> T:
+            try:
+                return unit(connection)
+            except sqlite3.Error as error:
+                if is_damage(error):
+                    raise Damaged(f"the database cannot be read there: {error}") from error
+                raise
+
+        return await self._run(self._reader, careful)
 
     async def _run(self, link: Link, unit: Callable[[sqlite3.Connection], T]) -> T:
         if self._broken is not None:

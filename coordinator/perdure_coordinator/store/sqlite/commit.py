@@ -39,8 +39,8 @@ INSERT INTO executions (
     parent_id, parent_run, parent_attempt, parent_path, parent_detached,
     status, run, attempt, priority, due_ms, started_ms, ended_ms, updated_ms, crash_count,
     crash_index, build_id, error, detail, progress, held, lane_order, held_objects, run_index,
-    labels, has_place, awaited, task, task_status)
-VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+    labels, has_place, awaited, task, task_status, damage)
+VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (namespace, id) DO UPDATE SET
     shard = excluded.shard, service = excluded.service, method = excluded.method,
     target_key = excluded.target_key, created_ms = excluded.created_ms,
@@ -56,11 +56,16 @@ ON CONFLICT (namespace, id) DO UPDATE SET
     progress = excluded.progress, held = excluded.held, lane_order = excluded.lane_order,
     held_objects = excluded.held_objects, run_index = excluded.run_index,
     labels = excluded.labels, has_place = excluded.has_place,
-    awaited = excluded.awaited, task = excluded.task, task_status = excluded.task_status
+    awaited = excluded.awaited, task = excluded.task, task_status = excluded.task_status,
+    damage = excluded.damage
 """
 _FIND_PLACE: Final = """
-SELECT number, (SELECT max(position) FROM journal WHERE execution = number)
+SELECT number, coalesce((SELECT length FROM journals WHERE execution = number), 0)
 FROM executions WHERE namespace = ? AND id = ?
+"""
+_WRITE_END: Final = """
+INSERT INTO journals VALUES (?, ?, ?, 0, zeroblob(8))
+ON CONFLICT (execution) DO UPDATE SET length = excluded.length, chain = excluded.chain
 """
 
 
@@ -84,8 +89,7 @@ class Places:
             found = connection.execute(_FIND_PLACE, key).fetchone()
             if found is None:
                 return None
-            number, last = found
-            place = Place(number, 0 if last is None else last + 1)
+            place = Place(*found)
         return place
 
     def learn(self, places: dict[ExecutionKey, Place]) -> None:
@@ -100,10 +104,10 @@ class Places:
         self._known.clear()
 
 
-def take_ownership(connection: sqlite3.Connection, name: str) -> Ownership:
-    """Raise the epoch by one and write the owner's name."""
+def take_ownership(connection: sqlite3.Connection, name: str, floor: int) -> Ownership:
+    """Raise the epoch by one, or to the floor, and write the owner's name."""
     with writing(connection):
-        connection.execute("UPDATE owner SET epoch = epoch + 1, name = ?", (name,))
+        connection.execute("UPDATE owner SET epoch = max(epoch + 1, ?), name = ?", (floor, name))
         epoch, clock_ms, next_outbox_id, next_event = connection.execute(
             "SELECT epoch, clock_ms, next_outbox_id, next_event FROM owner"
         ).fetchone()
@@ -119,10 +123,9 @@ def write_batch(connection: sqlite3.Connection, batch: WriteBatch, places: Place
             if batch.rows:
                 _write_rows(connection, batch.rows.values())
             if batch.entries:
-                connection.executemany(
-                    "INSERT INTO journal VALUES (?, ?, ?, ?, ?)",
-                    _journal_rows(connection, batch.entries, places, written),
-                )
+                rows, ends = _journal_rows(connection, batch.entries, places, written)
+                connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", rows)
+                connection.executemany(_WRITE_END, ends)
             if batch.timers_cleared or batch.timers_all_cleared or batch.timers_set:
                 _write_timers(connection, batch, places, written)
             if batch.outbox_removed or batch.outbox_added:
@@ -179,8 +182,10 @@ def _journal_rows(
     entries: Sequence[StoredEntry],
     places: Places,
     written: dict[ExecutionKey, Place],
-) -> list[tuple[int, int, int, bytes, bytes]]:
-    rows = []
+) -> tuple[list[tuple[int, int, int, bytes, bytes]], list[tuple[int, int, bytes]]]:
+    """The rows of the entries, and where the journals end with them."""
+    rows: list[tuple[int, int, int, bytes, bytes]] = []
+    chains: dict[int, tuple[int, int, bytes]] = {}
     for entry in entries:
         key = entry.key
         place = written.get(key) or places.find(connection, key)
@@ -191,7 +196,8 @@ def _journal_rows(
             raise BadRow(f"entry {entry.index} of {key}: the journal's next is {length}")
         written[key] = Place(number, length + 1)
         rows.append((number, length, entry.time_ms, entry.chain, entry.data))
-    return rows
+        chains[number] = number, length + 1, entry.chain
+    return rows, list(chains.values())
 
 
 def _write_timers(
@@ -284,6 +290,7 @@ def delete_executions(
             ).fetchall()
             for number, labels, created_ms in found:
                 connection.execute("DELETE FROM journal WHERE execution = ?", (number,))
+                connection.execute("DELETE FROM journals WHERE execution = ?", (number,))
                 connection.execute("DELETE FROM timers WHERE execution = ?", (number,))
                 remove_labels(connection, key, labels, created_ms)
             connection.execute("DELETE FROM waits WHERE namespace = ? AND execution_id = ?", key)
@@ -293,14 +300,22 @@ def trim_journal(connection: sqlite3.Connection, key: ExecutionKey, before: int,
     """Remove the first entries of a journal, none of the current run; returns how many."""
     with writing(connection):
         found = connection.execute(
-            "SELECT number, run_index, min(position), max(position) FROM executions"
-            " JOIN journal ON execution = number WHERE namespace = ? AND id = ?",
+            "SELECT number, run_index, first, length FROM executions"
+            " JOIN journals ON execution = number WHERE namespace = ? AND id = ?",
             key,
         ).fetchone()
-        if found[0] is None:
+        if found is None:
             return 0
-        number, run_index, first, last = found
-        end = min(before, run_index, last, first + limit)
+        number, run_index, first, length = found
+        end = min(before, run_index, length - 1, first + limit)
+        base = connection.execute(
+            "SELECT chain FROM journal WHERE execution = ? AND position = ?", (number, end - 1)
+        ).fetchone()
+        if end <= first or base is None:
+            return 0
+        connection.execute(
+            "UPDATE journals SET first = ?, base = ? WHERE execution = ?", (end, *base, number)
+        )
         return connection.execute(
             "DELETE FROM journal WHERE execution = ? AND position < ?", (number, end)
         ).rowcount

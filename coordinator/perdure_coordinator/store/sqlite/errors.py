@@ -24,6 +24,14 @@ _BY_CODE: Final[dict[int, tuple[type[StoreError], str]]] = {
 UNSTORABLE: Final = (OverflowError, UnicodeEncodeError, sqlite3.InterfaceError)
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether a read failed because of what is in the file."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # the sqlite3 module's own: text that is no UTF-8
+        return isinstance(error, sqlite3.OperationalError) and "UTF-8" in str(error)
+    return code & _PRIMARY_CODE in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def store_error(error: Exception) -> StoreError:
     """The store's error for what SQLite or its Python module raised."""
     if isinstance(error, UNSTORABLE):

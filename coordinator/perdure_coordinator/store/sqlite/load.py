@@ -67,10 +67,8 @@ def load(
         if columns is None:
             return None
         number = columns[NUMBER]
-        last = connection.execute(
-            "SELECT position, chain FROM journal WHERE execution = ?"
-            " ORDER BY position DESC LIMIT 1",
-            (number,),
+        end = connection.execute(
+            "SELECT length, chain, first, base FROM journals WHERE execution = ?", (number,)
         ).fetchone()
         row = row_from(columns)
         journal = connection.execute(
@@ -79,12 +77,7 @@ def load(
             (number, from_index, _EVERY_ROW if limit is None else limit),
         )
         page = cut_page((StoredEntry(row.key, *entry) for entry in journal), limit_bytes)
-    return StoredExecution(
-        row=row,
-        entries=page,
-        length=0 if last is None else last[0] + 1,
-        chain=CHAIN_START if last is None else last[1],
-    )
+    return StoredExecution(row, page, *(end or (0, CHAIN_START)))
 
 
 def scan_unfinished(
@@ -202,6 +195,7 @@ def ended_before(connection: sqlite3.Connection, until_ms: int, limit: int) -> l
     found = connection.execute(
         "SELECT namespace, id FROM executions"
         " WHERE status IN ('completed', 'failed', 'cancelled', 'timed_out') AND ended_ms <= ?"
+        " AND damage = ''"
         " ORDER BY ended_ms LIMIT ?",
         (until_ms, limit),
     )

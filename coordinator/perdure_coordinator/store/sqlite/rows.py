@@ -11,6 +11,7 @@ from perdure_runtime.core.ids import ExecutionKey, ObjectKey, ParentLink
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.tasks import TaskState, TaskStatus
+from perdure_runtime.integrity import unreadable_row
 from perdure_runtime.storage import ExecutionRow, ObjectRow
 
 SELECT_ROW: Final = (
@@ -18,17 +19,25 @@ SELECT_ROW: Final = (
     "run, attempt, priority, kind, parent_namespace, parent_id, parent_run, parent_attempt, "
     "parent_path, parent_detached, due_ms, started_ms, ended_ms, updated_ms, crash_count, "
     "crash_index, build_id, error, detail, progress, held, lane_order, held_objects, run_index, "
-    "labels, has_place, awaited, task, task_status, number "
+    "labels, has_place, awaited, task, task_status, damage, number "
     "FROM executions "
 )
-NUMBER: Final = 38  # position of the execution's number in SELECT_ROW
+NUMBER: Final = 39  # position of the execution's number in SELECT_ROW
 
 _STATUSES: Final = {status.value: status for status in Status}
 _NO_PARENT: Final = (None, None, None, None, None, None)
 
 
 def row_from(columns: tuple[Any, ...]) -> ExecutionRow:
-    """The row that SELECT_ROW read."""
+    """The row that SELECT_ROW read; one that makes no sense stands there as damaged."""
+    try:
+        return _row(columns)
+    except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+        problem = f"its row cannot be read: {type(error).__name__}: {error}"
+        return unreadable_row(ExecutionKey(str(columns[0]), str(columns[1])), problem)
+
+
+def _row(columns: tuple[Any, ...]) -> ExecutionRow:
     parent = None
     if columns[14] is not None:
         parent = ParentLink(
@@ -69,6 +78,7 @@ def row_from(columns: tuple[Any, ...]) -> ExecutionRow:
         after=_texts_from(columns[35]) if columns[35] else (),
         task=msgspec.json.decode(columns[36], type=TaskState) if columns[36] else None,
         task_status=TaskStatus(columns[37]) if columns[37] else None,
+        damage=columns[38],
     )
 
 
@@ -113,6 +123,7 @@ def state_of(row: ExecutionRow) -> tuple[Any, ...]:
         msgspec.json.encode(row.after).decode() if row.after else "",
         msgspec.json.encode(row.task).decode() if row.task is not None else "",
         row.task_status.value if row.task_status is not None else "",
+        row.damage,
     )
 
 

@@ -121,6 +121,8 @@ def fill_cached(message: worker_pb2.Cached, cached: Cached) -> None:
     message.epoch = cached.epoch
     message.last_index = cached.last_index
     message.acknowledged = cached.acknowledged
+    message.first_time_ms = cached.first_time_ms
+    message.last_time_ms = cached.last_time_ms
 
 
 def read_cached(message: worker_pb2.Cached) -> Cached:
@@ -132,6 +134,8 @@ def read_cached(message: worker_pb2.Cached) -> Cached:
         message.epoch,
         message.last_index,
         message.acknowledged,
+        message.first_time_ms,
+        message.last_time_ms,
     )
 
 
