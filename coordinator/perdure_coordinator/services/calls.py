@@ -13,7 +13,9 @@ import grpc
 from grpc import aio
 
 from perdure_coordinator.engine import Engine
+from perdure_coordinator.engine.committer import unavailable
 from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError
+from perdure_runtime.storage import Fenced, StoreError
 from perdure_runtime.wire.v1.rpc import Reply, Request, Rpc
 from perdure_runtime.wire.v1.status import ERROR_METADATA, to_status
 from perdure_runtime.wire.v1.version import PROTOCOL_METADATA, negotiate_metadata
@@ -74,8 +76,18 @@ def check_version(context: Context) -> None:
     negotiate_metadata(None)
 
 
-async def abort(context: Context, error: BaseException) -> NoReturn:
+def as_told(error: Exception) -> Exception:
+    """The error as clients are to hear of it.
+
+    A request may still be at work when a coordinator that ends closes its store: that the store is
+    closed, or another's, says nothing about the request. The next coordinator knows.
+    """
+    return unavailable(error) if type(error) in (StoreError, Fenced) else error
+
+
+async def abort(context: Context, error: Exception) -> NoReturn:
     """End the call with the status of an error."""
+    error = as_told(error)
     if not isinstance(error, PerdureError):
         _LOG.error("a call failed inside the coordinator", exc_info=error)
     status = to_status(error)

@@ -16,6 +16,7 @@ from perdure_coordinator.services.calls import (
     Desk,
     MethodHandler,
     check_version,
+    as_told,
     errors_as_status,
 )
 from perdure_coordinator.services.streams import FrameWriter, first_of
@@ -148,7 +149,7 @@ class ClientSession:
             self._desk.check_open()
             reply = await self._answers[type(request)](request)
         except Exception as error:
-            reply = error
+            reply = as_told(error)
         self._writer.put(reply_chunk(number, reply))
 
     def _forget(self, number: int) -> None:
