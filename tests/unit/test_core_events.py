@@ -140,6 +140,14 @@ def test_a_wait_that_takes_another_ones_event_is_over() -> None:
     assert requests.subscription(history.execution, "e") is None
 
 
+def test_a_wait_that_was_cancelled_after_it_took_another_ones_event_is_over_once() -> None:
+    history = waiting(wait("0:1"), wait("0:2"))
+    assert offer(history, event(1)) == [("0:1", 1)]
+    taken = msgspec.structs.replace(wait("0:2"), source_index=4)
+    history.append(taken, cancel_timers=("0:2",))  # both at once: after a reconnect
+    assert history.new == [taken]
+
+
 def test_waits_end_with_their_attempt_and_the_cursor_stays() -> None:
     history = History().grant(RETRIED).append(wait("0:1"), wait("0:2", timeout_ms=9), idle=True)
     assert offer(history, event(1)) == [("0:1", 1)]

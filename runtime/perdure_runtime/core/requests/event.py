@@ -89,13 +89,11 @@ def _check(execution: Execution, path: str, what: str, text: str) -> None:
 
 def withdraw(execution: Execution, decision: Decision, path: str) -> None:
     """The body has cancelled a wait. That is recorded, because what comes is another wait's."""
-    issued = {
-        entry.path: entry.event_id  # by this very append: after a reconnect both come at once
-        for entry in decision.entries
-        if isinstance(entry, EventAwaited) and not entry.source_index
-    }
     wait = execution.waits.get(path)
-    event_id = wait.event_id if wait is not None else issued.get(path)
+    event_id = None if wait is None else wait.event_id
+    for entry in decision.entries:  # by this very append: after a reconnect both come at once
+        if isinstance(entry, EventAwaited) and entry.path == path:
+            event_id = None if entry.source_index else entry.event_id
     if event_id is None:
         return
     decision.entries.append(EventReceived(path, execution.attempt, 0))
