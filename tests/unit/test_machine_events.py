@@ -180,6 +180,23 @@ def test_an_assignment_is_recorded_even_if_its_wait_is_cancelled_meanwhile() -> 
     assert third.outcome == payload(7)
 
 
+def test_a_later_event_is_not_taken_before_an_earlier_one_whose_wait_was_cancelled() -> None:
+    desk, (first, second) = recorded_wait("0:1", "0:2")
+    desk.machine.commands.abandon(first)
+    desk.news(received("0:1", 7))
+    desk.news(received("0:2", 8))
+    assert (desk.deliver(), desk.deliver()) == (None, None)
+    assert second.source_index == 4  # on its way to the journal
+    desk.machine.commands.abandon(second)
+    third = wait(desk, "0:3")
+    assert paths(desk) == ["0:2", "0:3"]
+    assert not third.source_index
+    desk.ack(2)
+    assert (desk.deliver(), desk.deliver()) == (None, None)
+    assert third.source_index == 4
+    assert wait(desk, "0:4").source_index == 5
+
+
 def test_a_wait_issued_later_takes_the_loose_event_at_once() -> None:
     desk, (first,) = recorded_wait("0:1")
     desk.machine.commands.abandon(first)

@@ -50,16 +50,36 @@ class Arrivals:
         self.loose: set[int] = set()
         self.floor = 0
 
-    def take_for(self, wait: Issued) -> bool:
-        """Assign the earliest loose event that this wait may take; return whether there is one."""
+    def take_for(self, wait: Issued, waits: Iterable[Issued]) -> bool:
+        """Assign the earliest loose event that this wait may take; return whether there is one.
+
+        Not while an earlier one is assigned to a wait that was cancelled meanwhile: that one is
+        loose as soon as the journal has the assignment, and this wait, recorded later, takes it.
+
+        Args:
+            waits: the open commands.
+        """
         if not self.loose or wait.source_index:
             return False
         fitting = [index for index in self.loose if self._fits(wait, index)]
         if not fitting:
             return False
-        wait.source_index = min(fitting, key=lambda index: self.events[index].sequence)
-        self.loose.discard(wait.source_index)
+        first = min(fitting, key=lambda index: self.events[index].sequence)
+        if self._comes_back_before(first, wait, waits):
+            return False
+        wait.source_index = first
+        self.loose.discard(first)
         return True
+
+    def _comes_back_before(self, first: int, wait: Issued, waits: Iterable[Issued]) -> bool:
+        return any(
+            each.kind == EVENT
+            and each.abandoned
+            and each.source_index
+            and self.events[each.source_index].sequence < self.events[first].sequence
+            and self._fits(wait, each.source_index)
+            for each in waits
+        )
 
     def offer(self, index: int, waits: Iterable[Issued]) -> Issued | None:
         """An event has lost its wait: assign it to the first of these that may take it, or keep it.

@@ -145,7 +145,7 @@ class Commands:
             call: CallRequest = request
             issued.child_id = call.child_id or child_id(self._key, self._run, self._attempt, path)
         if kind == EVENT:
-            self.arrivals.take_for(issued)
+            self.arrivals.take_for(issued, self.open.values())
         elif kind == PROMISE:
             self._promises.add(path)
         # A call of an object takes no slot: it may wait for long, for a lane that others stand in.

@@ -400,7 +400,7 @@ class ReplayMachine:
         commands, arrivals = self.commands, self.commands.arrivals
         source = entry.source_index
         if not source:
-            if not issued.abandoned and arrivals.take_for(issued):
+            if not issued.abandoned and arrivals.take_for(issued, commands.open.values()):
                 commands.ready[issued.path] = issued
             return None
         event = arrivals.events.get(source)
