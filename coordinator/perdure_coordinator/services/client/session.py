@@ -15,8 +15,8 @@ from perdure_coordinator.services.calls import (
     Context,
     Desk,
     MethodHandler,
-    check_version,
     as_told,
+    check_version,
     errors_as_status,
 )
 from perdure_coordinator.services.streams import FrameWriter, first_of
