@@ -3,23 +3,22 @@
 `PERDURE_FAILPOINT=name:n` kills the process with SIGKILL at the n-th time that it reaches the
 place; several are separated by commas. `PERDURE_FAILPOINT_LOG=path` gets a line, synced, before
 the kill, so that tests can assert that the point fired. `name:n` with a place that is never
-reached does nothing.
+reached does nothing. Tests that run everything in one process put a function there instead, with
+`observed`; it may raise.
 
-Places: coordinator: `after-receive`, `before-commit`, `in-commit` (all is written, nothing is
-committed), `after-commit-before-ack`, `timer-fired`, `schedule-due`, `schedule-start`,
-`before-delivery` (of an event);
-worker: `after-step-body`, `after-step-report`, `mid-replay`.
+Places: coordinator: `after-receive` (a worker's frame), `after-request` (a client's),
+`before-commit`, `in-commit` (all is written, nothing is committed), `after-commit-before-ack`,
+`before-dispatch` (acknowledged, nothing handed out), `timer-fired`, `schedule-due`,
+`schedule-start`, `before-delivery` (of an event), `shutdown` (at each stage of it);
+worker: `after-step-body`, `after-step-report`, `mid-replay`, `before-heartbeat`.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
-
-
-def _off(name: str) -> None:
-    return None
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 
 def _armed(points: dict[str, int], log: str | None) -> Callable[[str], None]:
@@ -53,10 +52,27 @@ def parse(text: str) -> dict[str, int]:
     return points
 
 
-def from_environment(environment: Mapping[str, str]) -> Callable[[str], None]:
-    """The function that places call."""
+def from_environment(environment: Mapping[str, str]) -> Callable[[str], None] | None:
+    """What happens at the places; None: nothing."""
     points = parse(environment.get("PERDURE_FAILPOINT", ""))
-    return _armed(points, environment.get("PERDURE_FAILPOINT_LOG")) if points else _off
+    return _armed(points, environment.get("PERDURE_FAILPOINT_LOG")) if points else None
 
 
-failpoint: Callable[[str], None] = from_environment(os.environ)
+_hit = from_environment(os.environ)
+
+
+def failpoint(name: str) -> None:
+    """A place. Does nothing in production."""
+    if _hit is not None:
+        _hit(name)
+
+
+@contextmanager
+def observed(hit: Callable[[str], None]) -> Iterator[None]:
+    """For the duration of a block, have every place of this process call a function of a test."""
+    global _hit
+    before, _hit = _hit, hit
+    try:
+        yield
+    finally:
+        _hit = before

@@ -83,7 +83,7 @@ class World(MemoryRuntime):
             made._killed, made._crashed, made._reopened = (
                 _nothing,
                 self._count_lost,
-                _nothing_at_all,
+                self._find_again,
             )
         return made
 
@@ -94,9 +94,14 @@ class World(MemoryRuntime):
             killed=lambda: self._link.cut(),
             crashed=self._abandon,
             reopened=self._start_worker,
+            reconnect=lambda: self._link.find_again(),
         )
 
+    async def _find_again(self) -> None:
+        self._link.find_again()
+
     async def _abandon(self) -> None:
+        self._link.hang_up()
         await self._worker.abandon()
         await self._count_lost()
 
@@ -180,6 +185,7 @@ class FileWorld(World):
             killed=lambda: self._link.cut(),
             crashed=self._abandon,
             reopened=self._start_worker,
+            reconnect=lambda: self._link.find_again(),
         )
         made.path = self.path
         if self.dying == WORKER:
@@ -233,7 +239,9 @@ class GrpcCoordinator(FileCoordinator):
         self.port = self._server.bind("127.0.0.1", self.port)
         await self._server.start()
 
-    async def _begin_anew(self) -> None:
+    async def _begin_anew(
+        self, before: asyncio.Task[None] | None, coordinator: bool, worker: bool
+    ) -> None:
         assert self._server is not None
         await asyncio.gather(self._crashed(), self._server.stop(0.0))
         self.engine = await self._engine()
@@ -251,6 +259,12 @@ class CutLink(GrpcLink):
         self._stream = None
         if self._open is not None:
             self._open.cancel()
+
+    def hang_up(self) -> None:
+        """The broken connection says it."""
+
+    def find_again(self) -> None:
+        """It looks by itself."""
 
     def connect_again(self) -> None:
         """Its services are fixed."""
@@ -298,10 +312,6 @@ class GrpcWorld(FileWorld):
 
 
 def _nothing() -> None:
-    """Nobody else dies."""
-
-
-async def _nothing_at_all() -> None:
     """Nobody else dies."""
 
 

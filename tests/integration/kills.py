@@ -71,7 +71,7 @@ async def kill_workers(
                 async with started_again(worker):
                     await check_execution(block, client, handle)
             kills = int(fired.exists())
-            least = WORKER_POINTS[point]
+            least = WORKER_POINTS.get(point, 0)
             again += check_bodies(block, seen(witness)[before:], kills, least, block.at_once)
             if not kills:
                 return n - 1, again

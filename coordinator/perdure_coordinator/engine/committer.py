@@ -138,6 +138,7 @@ class Committer:
                 self.committed = pending.serial
                 self._release(pending)
                 self._flush(pending.serial)
+                failpoint("before-dispatch")
                 if not self.pending.empty:
                     self._wake.set()
             if self._stopping and self.pending.empty:

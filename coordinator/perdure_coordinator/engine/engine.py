@@ -65,6 +65,7 @@ from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.messages import DrainCoordinator, Hello, WorkerMessage
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
+from perdure_runtime.failpoints import failpoint
 from perdure_runtime.storage import Store, StoreFull
 
 _LOG = logging.getLogger("perdure.coordinator")
@@ -268,6 +269,7 @@ class Engine:
         if self.failure is not None:
             raise unavailable(self.failure)
         if self._ready.is_set():
+            failpoint("after-request")
             return self._clients
         if self._reloader is not None:
             raise Reloading("the store is full: the coordinator refuses work until it has room")
@@ -307,6 +309,11 @@ class Engine:
             "slots_used": sum(len(session.active) for session in sessions),
         }
 
+    @property
+    def epoch(self) -> int:
+        """Of the ownership of the store."""
+        return self._shard.epoch
+
     def resident(self) -> int:
         """How many executions are in memory."""
         return len(self._shard.executions)
@@ -320,6 +327,12 @@ class Engine:
         """Whether a queued execution waits for a place, which only others or time can give it."""
         execution = self._shard.executions.get(key)
         return execution is not None and bool(self._shard.places.waiting_for(execution.row))
+
+    @property
+    def resting_letters(self) -> int:
+        """Letters that stay in the outbox until the execution ends that a call attached to."""
+        attached = self._shard.mail.attached if self._ready.is_set() else {}
+        return sum(map(len, attached.values()))
 
     def next_tick_ms(self) -> int | None:
         """When the next timer is due that no store has: of a schedule, or of a rate."""
@@ -340,6 +353,7 @@ class Engine:
             return
         ticker, self._ticker = self._ticker, None
         ticker.cancel()
+        failpoint("shutdown")
         if self._reloader is not None:
             self._reloader.cancel()
             await asyncio.gather(self._reloader, return_exceptions=True)
@@ -351,6 +365,7 @@ class Engine:
         if was_ready:
             await shard.timers.stop()
             await shard.mailboxes.stop()
+            failpoint("shutdown")
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(grace_s):
                     await shard.committer.flushed()
@@ -361,6 +376,7 @@ class Engine:
         error = CoordinatorUnavailableError("the coordinator stopped; the execution goes on later")
         await self._drop(shard, error, "the coordinator stops")
         self._wake_waiting()
+        failpoint("shutdown")
         await self._store.close()
 
     async def _begin(self) -> None:

@@ -109,8 +109,16 @@ class Steering:
                 taken_out.append(key)
                 return True
 
-            made = await self._asking.ask(key, operate, damaged=in_quarantine)
-            return ControlResult(id, made)
+            if request.operation is ControlOperation.DELETE:
+                made = await self._asking.ask(key, operate, damaged=in_quarantine)
+                return ControlResult(id, made)
+            # In the commit of the change itself: a crash right after it, and the same request once
+            # more, must neither change it twice nor say that it cannot be.
+            name = (request.namespace, f"{request.request_id}\n{id}")
+            effect = await self._asking.once(
+                name, bool, lambda: self._asking.ask(key, operate, name, damaged=in_quarantine)
+            )
+            return ControlResult(id, effect)
         except (
             DataLossError,
             NotFoundError,

@@ -42,6 +42,7 @@ from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureErro
 from perdure_runtime.core.messages import CoordinatorMessage, Hello, Welcome, WorkerMessage
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
+from perdure_runtime.failpoints import failpoint
 from perdure_runtime.wire.v1.pages import StoredPage
 
 T = TypeVar("T")
@@ -107,6 +108,7 @@ class EmbeddedLink:
             self._beat()
 
     def _beat(self) -> None:
+        failpoint("before-heartbeat")
         self._coordinator.engine.heartbeat(self._session_id)
         self._heartbeat = self._coordinator.loop.call_later(1.0, self._beat)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -20,9 +20,14 @@ from perdure_coordinator.engine import Engine
 from perdure_coordinator.engine.clock import Clock
 from perdure_runtime.core.client import Outcome, StartReply, StartRequest
 from perdure_runtime.core.entries import Recorded
-from perdure_runtime.core.errors import CoordinatorUnavailableError, JournalMismatchError
+from perdure_runtime.core.errors import (
+    CoordinatorUnavailableError,
+    JournalMismatchError,
+    ProtocolError,
+)
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import Status, is_end
+from perdure_runtime.core.messages import CoordinatorMessage, Hello, WorkerMessage
 from perdure_runtime.core.objects import object_of
 from perdure_runtime.core.rows import ExecutionRow
 from perdure_runtime.memory import MemoryDisk, MemoryStore
@@ -56,6 +61,13 @@ class Crash(StoreError):
     """The crash of a test; raised to the engine, never to users."""
 
 
+@dataclass(slots=True)
+class _Life:
+    """Of one coordinator: one that was killed does not die once more of what that broke."""
+
+    goes_on: bool = True
+
+
 class KitStore(MemoryStore):
     """Memory whose commits go through the coordinator's hands."""
 
@@ -72,8 +84,10 @@ class KitCoordinator(EmbeddedCoordinator):
     """An engine over memory, on the loop that opens it; it survives its own crashes.
 
     Args:
+        killed: nothing that the worker says or hears arrives from now on.
         crashed: tears the worker down; awaited before the engine opens again.
         reopened: starts the worker again; awaited before clients are served again.
+        reconnect: the worker lives and is to find the engine that was opened anew.
     """
 
     def __init__(
@@ -84,6 +98,7 @@ class KitCoordinator(EmbeddedCoordinator):
         killed: Callable[[], None],
         crashed: Callable[[], Awaitable[None]],
         reopened: Callable[[], Awaitable[None]],
+        reconnect: Callable[[], None],
     ) -> None:
         super().__init__("memory")
         self.config = CONFIG
@@ -95,6 +110,9 @@ class KitCoordinator(EmbeddedCoordinator):
         self._killed = killed
         self._crashed = crashed
         self._reopened = reopened
+        self._reconnect = reconnect
+        self._life = _Life()
+        self._dead_epoch = 0  # nothing of this shard epoch reaches the disk any more
         self._serving = asyncio.Event()
         self._reopening: asyncio.Task[None] | None = None
         self._closed = False
@@ -131,16 +149,34 @@ class KitCoordinator(EmbeddedCoordinator):
 
     def die(self, error: BaseException) -> None:
         """The process is gone, that of the worker too; another one begins."""
+        self.kill(coordinator=True, worker=True)
+
+    def kill(self, *, coordinator: bool, worker: bool) -> None:
+        """End one of the processes here and now, or both; whoever is gone begins anew."""
         self.crashes += 1
         self._serving.clear()
-        self._killed()
-        self._reopening = self.loop.create_task(self._begin_anew(), name="perdure-crash")
+        if worker:
+            self._killed()
+        if coordinator:
+            self._life.goes_on = False
+            self._dead_epoch = self.engine.epoch
+        before = self._reopening
+        self._reopening = self.loop.create_task(
+            self._begin_anew(before, coordinator, worker), name="perdure-crash"
+        )
+
+    @property
+    def serves(self) -> bool:
+        """Whether clients and workers are served now."""
+        return self._serving.is_set()
 
     async def carry_out(
         self, batch: WriteBatch, write: Callable[[WriteBatch], Awaitable[None]]
     ) -> None:
         """A commit of the store: it counts, and fails where it is told to."""
         crash = None
+        if batch.shard_epoch <= self._dead_epoch:
+            raise Crash("this coordinator has crashed")
         if batch.entries:
             self.writes += 1
             crash = self.crash_at(self.writes)
@@ -167,7 +203,7 @@ class KitCoordinator(EmbeddedCoordinator):
             self._serving.is_set()
             and (tick_ms is None or tick_ms > now_ms)
             and self.engine.quiet
-            and not disk.outbox
+            and len(disk.outbox) == self.engine.resting_letters
             and not any(
                 row.status in BUSY
                 and not self._stands_behind(row)
@@ -216,17 +252,32 @@ class KitCoordinator(EmbeddedCoordinator):
         return min((due_ms for due_ms in due if due_ms > now_ms), default=None)
 
     async def _engine(self) -> Engine:
+        life = self._life = _Life()
+
+        def ended(error: BaseException) -> None:
+            if life.goes_on:
+                self.die(error)
+
         store = await self._store()
-        return await Engine.open(store, self.config, self.die, lambda _: self._clock)
+        return await Engine.open(store, self.config, ended, lambda _: self._clock)
 
     async def _store(self) -> Store:
         return KitStore(self)
 
-    async def _begin_anew(self) -> None:
-        await self._crashed()
-        await self.engine.stop()
-        self.engine = await self._engine()
-        await self._reopened()
+    async def _begin_anew(
+        self, before: asyncio.Task[None] | None, coordinator: bool, worker: bool
+    ) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        if worker:
+            await self._crashed()
+        if coordinator:
+            await self.engine.stop()
+            self.engine = await self._engine()
+        if worker:
+            await self._reopened()
+        else:
+            self._reconnect()
         self._serving.set()
 
     def _refuse_unserved(self) -> None:
@@ -237,16 +288,60 @@ class KitCoordinator(EmbeddedCoordinator):
 class KitLink(EmbeddedLink):
     """A link that can be cut at once and for ever."""
 
+    def __init__(self, coordinator: KitCoordinator) -> None:
+        super().__init__(coordinator)
+        self._kit = coordinator
+        self._cut = False
+
     def cut(self) -> None:
         """The worker is gone: it hears and says nothing any more."""
-        self._closed = True
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        self._closed = self._cut = True
+        self._stop_beating_if_cut()
+
+    def hang_up(self) -> None:
+        """The engine learns that the worker is gone."""
+        self._kit.engine.disconnect(self._session_id)
+
+    def send(self, messages: Sequence[WorkerMessage]) -> None:
+        """See `EmbeddedLink`; not after the cut. What was sent before arrives."""
+        if not self._cut:
+            super().send(messages)
 
     def connect_again(self) -> None:
         """See `EmbeddedLink`; not after the cut."""
         if not self._closed:
             super().connect_again()
+
+    def find_again(self) -> None:
+        """The engine crashed and was opened anew."""
+        if not self._closed:
+            self._lost(ProtocolError("the coordinator has crashed"))
+
+    def closed(self, port: Any, reason: str) -> None:
+        """See `EmbeddedLink`; after a crash the kit says when there is somebody to connect to."""
+        if self._kit.serves:
+            super().closed(port, reason)
+
+    def _connect(self, hello: Hello) -> None:
+        if not self._cut:
+            super()._connect(hello)
+
+    def _beat(self) -> None:
+        if not self._cut:
+            super()._beat()
+            self._stop_beating_if_cut()  # in this very moment, by a fail point
+
+    def _stop_beating_if_cut(self) -> None:
+        if self._cut and self._heartbeat is not None:
+            self._heartbeat.cancel()
+
+    def _pass_on(self, messages: list[WorkerMessage]) -> None:
+        with contextlib.suppress(CoordinatorUnavailableError):  # it has just crashed
+            super()._pass_on(messages)
+
+    def _arrive(self, messages: list[CoordinatorMessage]) -> None:
+        if not self._cut:
+            super()._arrive(messages)
 
 
 class KitTransport(EmbeddedTransport):

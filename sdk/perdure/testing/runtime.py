@@ -21,7 +21,7 @@ from perdure.service import Service
 from perdure.testing.clock import VirtualClock
 from perdure.testing.stubs import Stub
 from perdure.worker.worker import Worker
-from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
+from perdure_runtime.core.errors import InvalidArgumentError
 from perdure_runtime.loop import real_monotonic
 
 if TYPE_CHECKING:
@@ -122,14 +122,18 @@ class MemoryRuntime:
             turns += 1
             await asyncio.sleep(0 if turns < SPIN_TURNS else LOOK_S)
 
-    async def crash(self) -> None:
-        """Kill coordinator and worker here and now; returns when both have begun anew.
+    async def crash(self, *, coordinator: bool = True, worker: bool = True) -> None:
+        """Kill coordinator and worker, or one of them; returns when who died has begun anew.
 
-        Nothing that is on disk is lost; bodies are replayed, steps that ran run again.
+        Nothing that is on disk is lost; bodies are replayed, steps that ran run again. A worker
+        that outlives its coordinator finds the new one and keeps what it has in memory.
         """
-        coordinator = self._opened()
-        coordinator.die(PerdureError("a crash that the test asked for"))
-        await coordinator.serving()
+        self.kill(coordinator=coordinator, worker=worker)
+        await self._opened().serving()
+
+    def kill(self, *, coordinator: bool = True, worker: bool = True) -> None:
+        """As `crash`, and returns at once, with the process gone: for places that cannot wait."""
+        self._opened().kill(coordinator=coordinator, worker=worker)
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -201,8 +205,9 @@ class MemoryRuntime:
             self.clock,
             crash,
             killed=lambda: self._link.cut(),
-            crashed=lambda: self._worker.abandon(),
+            crashed=self._abandon_worker,
             reopened=self._start_worker,
+            reconnect=lambda: self._link.find_again(),
         )
 
     def _client_transport(self) -> Transport:
@@ -219,6 +224,10 @@ class MemoryRuntime:
             self._offered, lambda: link, namespace=NAMESPACE, max_cached=self._max_cached
         )
         await self._worker.start()
+
+    async def _abandon_worker(self) -> None:
+        self._link.hang_up()
+        await self._worker.abandon()
 
     def _offered(self) -> list[Service]:
         real = all_services() if self._services is None else self._services

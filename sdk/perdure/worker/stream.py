@@ -19,6 +19,7 @@ import grpc
 from perdure.client.endpoint import OPTIONS, REFUSALS, Endpoint, error_of
 from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError
 from perdure_runtime.core.messages import CoordinatorMessage, Heartbeat, WorkerMessage
+from perdure_runtime.failpoints import failpoint
 from perdure_runtime.wire.v1.rpc import WORKER_SESSION
 from perdure_runtime.wire.v1.streams import join, read_coordinator_frame, worker_chunks
 
@@ -130,4 +131,5 @@ class WorkerStream:
             if now_s - self._heard_s > self._silence_s:
                 self._call.cancel()
                 return
+            failpoint("before-heartbeat")
             yield heartbeat

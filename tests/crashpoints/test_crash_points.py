@@ -1,0 +1,55 @@
+"""No kill at any fail point changes what any flow of the corpus does (see `enumeration`).
+
+Here with bodies kept alive at all points, and with a replay at every await where replays are hit;
+`python -m tests.crashpoints` runs everything in both ways.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from perdure_coordinator.engine.asking import Asking
+from perdure_coordinator.engine.committer import Committer
+from tests.crashpoints.corpus import CASES, Case
+from tests.crashpoints.enumeration import enumerate_points
+from tests.integration.telling import say
+
+BY_NAME = {case.name: case for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_no_kill_at_any_point_is_seen(case: Case) -> None:
+    tally = await enumerate_points([case])
+    say(f"{case.name}: {tally.faults} kills: {dict(tally.fired)}")
+    assert not tally.violations, "\n".join(tally.violations)
+    assert tally.faults >= 20
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_no_kill_in_a_replay_is_seen(case: Case) -> None:
+    tally = await enumerate_points([case], ["mid-replay", "timer-fired"], always_suspend=True)
+    assert not tally.violations, "\n".join(tally.violations)
+    assert tally.faults
+
+
+async def test_a_broken_engine_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Asking, "remember", lambda *_: None)
+    tally = await enumerate_points([BY_NAME["control"]], ["after-commit-before-ack"])
+    assert "only a paused or blocked one can be resumed" in "\n".join(tally.violations)
+
+
+async def test_answers_that_leave_before_their_commit_are_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write = Committer._write
+
+    async def hasty(self: Any, pending: Any) -> None:
+        self._release(pending)
+        pending.replies, pending.messages, pending.items = [], {}, {}
+        await write(self, pending)
+
+    monkeypatch.setattr(Committer, "_write", hasty)
+    tally = await enumerate_points([BY_NAME["attempts"], BY_NAME["promise"]], ["before-commit"])
+    assert tally.violations
