@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import grpc
 from grpc import aio
 
+from perdure_coordinator.access import EVERYWHERE, admit
 from perdure_coordinator.services.calls import Context, abort
 from perdure_runtime.core.errors import AuthenticationError, InvalidArgumentError
+from perdure_runtime.core.limits import check_name
 
 _LOG = logging.getLogger("perdure.coordinator")
 OPEN_METHODS: Final = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
@@ -39,6 +41,14 @@ else:
     Interceptor = aio.ServerInterceptor
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Token:
+    """A secret, and the namespaces that it opens; None: all."""
+
+    secret: str
+    namespaces: frozenset[str] | None = EVERYWHERE
+
+
 @dataclass(frozen=True, slots=True)
 class Security:
     """Files that a server is given; none of them is protection by the address alone.
@@ -46,7 +56,8 @@ class Security:
     Args:
         certificate_file, key_file: PEM files of the server; both or neither.
         client_ca_file: clients must have a certificate that one of these signed.
-        token_file: one token on each line; empty lines and lines with `#` first are skipped.
+        token_file: one token on each line, and the namespaces it is bound to after it, if it is;
+            empty lines and lines with `#` first are skipped.
     """
 
     certificate_file: Path | None = None
@@ -102,8 +113,8 @@ class Security:
 class TokenGuard(Interceptor):
     """Lets calls with a token through, and refuses all others but `OPEN_METHODS`."""
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        self._digests = [_digest(token.encode()) for token in tokens]
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self._known = [(_digest(token.secret.encode()), token.namespaces) for token in tokens]
 
     async def intercept_service(
         self,
@@ -112,21 +123,26 @@ class TokenGuard(Interceptor):
     ) -> MethodHandler:
         """See `aio.ServerInterceptor`."""
         details: Any = handler_call_details
-        if details.method in OPEN_METHODS or self._admits(details.invocation_metadata or ()):
+        if details.method in OPEN_METHODS:
+            return await continuation(handler_call_details)
+        token = self._token(details.invocation_metadata or ())
+        if token is not None:
+            admit(token.namespaces)  # seen by the handler: it runs in this task
             return await continuation(handler_call_details)
         return grpc.stream_stream_rpc_method_handler(_refuse)  # reads nothing, fits every method
 
-    def _admits(self, metadata: Sequence[tuple[str, str | bytes]]) -> bool:
+    def _token(self, metadata: Sequence[tuple[str, str | bytes]]) -> Token | None:
         sent = [value for key, value in metadata if key == "authorization"]
         if len(sent) != 1:
-            return False
+            return None
         text = sent[0] if isinstance(sent[0], bytes) else sent[0].encode()
         if text[: len(_SCHEME)].lower() != _SCHEME:
-            return False
+            return None
         digest = _digest(text[len(_SCHEME) :])
-        found = False
-        for known in self._digests:
-            found |= hmac.compare_digest(known, digest)
+        found: Token | None = None
+        for known, namespaces in self._known:
+            if hmac.compare_digest(known, digest):
+                found = Token("", namespaces)
         return found
 
 
@@ -139,11 +155,12 @@ async def _refuse(_: object, context: Context) -> None:
     )
 
 
-def read_tokens(path: Path) -> list[str]:
+def read_tokens(path: Path) -> list[Token]:
     """The tokens in a file.
 
     Raises:
-        InvalidArgumentError: it cannot be read, holds none, or one that is too short or odd.
+        InvalidArgumentError: it cannot be read, holds none, one that is too short or odd, or one
+            twice.
     """
     try:
         lines = path.read_text(encoding="ascii").splitlines()
@@ -154,16 +171,26 @@ def read_tokens(path: Path) -> list[str]:
         raise InvalidArgumentError(f"{path} is no file of ASCII tokens, one a line") from None
     if mode & 0o077:
         _LOG.warning("other users can read the tokens in %s; chmod 600 it", path)
-    tokens = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    tokens = [_read_token(path, line) for line in lines if line.strip() and line[0] != "#"]
     if not tokens:
         raise InvalidArgumentError(f"{path} holds no token; write one on each line")
-    for token in tokens:
-        if len(token) < MIN_TOKEN_CHARACTERS or " " in token or not token.isprintable():
-            raise InvalidArgumentError(
-                f"{path} holds a token with fewer than {MIN_TOKEN_CHARACTERS} characters, or with "
-                "blanks; `openssl rand -hex 32` makes a good one"
-            )
+    if len({token.secret for token in tokens}) < len(tokens):
+        raise InvalidArgumentError(
+            f"{path} holds a token twice; write all its namespaces on one line"
+        )
     return tokens
+
+
+def _read_token(path: Path, line: str) -> Token:
+    secret, *namespaces = line.split()
+    if len(secret) < MIN_TOKEN_CHARACTERS or not secret.isprintable():
+        raise InvalidArgumentError(
+            f"{path} holds a token with fewer than {MIN_TOKEN_CHARACTERS} characters, or with "
+            "blanks; `openssl rand -hex 32` makes a good one"
+        )
+    for namespace in namespaces:
+        check_name("namespace", namespace)
+    return Token(secret, frozenset(namespaces) or EVERYWHERE)
 
 
 def check_address(host: str, insecure: bool, security: Security | None = None) -> None:

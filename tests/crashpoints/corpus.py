@@ -65,9 +65,7 @@ async def _with_promise(runtime: MemoryRuntime) -> Any:
 
 async def _with_objects(runtime: MemoryRuntime) -> Any:
     result = await _run(runtime, flows.accounts)
-    states = [
-        await runtime.client.object(flows.Account, id).get_state() for id in ("ours", "theirs")
-    ]
+    states = [await runtime.client.object(flows.Till, id).get_state() for id in ("ours", "theirs")]
     return [result, states]
 
 

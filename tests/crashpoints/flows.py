@@ -159,7 +159,7 @@ async def asks(ctx: DurableContext) -> list[Any]:
 
 
 @durable.object(service="crashpoints")
-class Account(DurableObject):
+class Till(DurableObject):
     """An object whose totals tell of lost and doubled calls."""
 
     def __init__(self, id: str) -> None:
@@ -177,7 +177,7 @@ class Account(DurableObject):
     async def move(self, ctx: DurableContext, other: str, amount: int) -> int:
         """Calls another object."""
         self.balance -= amount
-        there = await ctx.get_object(Account, other)
+        there = await ctx.get_object(Till, other)
         return await there.add(ctx, "moved", amount)
 
     @durable.shared
@@ -189,10 +189,10 @@ class Account(DurableObject):
 @durable.function(service="crashpoints")
 async def accounts(ctx: DurableContext) -> list[Any]:
     """Exclusive and shared methods, at once and in order; one object calls another."""
-    ours = await ctx.get_object(Account, "ours")
+    ours = await ctx.get_object(Till, "ours")
     sums = await asyncio.gather(*(ours.add(ctx, line, 10) for line in "ab"))
     moved = await ours.move(ctx, "theirs", 5)
-    theirs = await ctx.get_object(Account, "theirs")
+    theirs = await ctx.get_object(Till, "theirs")
     return [sorted(sums), moved, await ours.read(), await theirs.read()]
 
 
@@ -276,4 +276,4 @@ FUNCTIONS = (
 
 for function in FUNCTIONS:
     service.add_function(function)
-service.add_object(Account)
+service.add_object(Till)

@@ -4,7 +4,14 @@ import pytest
 
 from perdure.registry import REGISTRY
 
-_OTHERS = ("tests.sdk.", "tests.blocks.", "tests.unit.", "tests.integration.", "examples.")
+_OTHERS = (
+    "tests.sdk.",
+    "tests.crashpoints.",
+    "tests.blocks.",
+    "tests.unit.",
+    "tests.integration.",
+    "examples.",
+)
 
 
 @pytest.fixture(autouse=True)

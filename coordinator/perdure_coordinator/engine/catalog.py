@@ -31,6 +31,12 @@ class Catalog:
         """Raise InvalidArgumentError for a registration that cannot be."""
         check_name("namespace", hello.namespace)
         check_name("worker id", hello.worker_id)
+        for cached in hello.cached:
+            if cached.key.namespace != hello.namespace:
+                raise InvalidArgumentError(
+                    f"a worker of namespace {hello.namespace!r} keeps no execution of another "
+                    f"namespace: {cached.key.id!r}"
+                )
         seen: set[tuple[str, str]] = set()
         for spec in hello.methods:
             check_name("service", spec.service)

@@ -78,9 +78,11 @@ class Sessions:
         if self.by_id.pop(session.id, None) is not None:
             self._note_change(session, now_s)
 
-    def of_worker(self, worker_id: str) -> list[Session]:
+    def of_worker(self, namespace: str, worker_id: str) -> list[Session]:
         """The sessions of a worker process: the live one and those it reconnects from."""
-        return [s for s in self.by_id.values() if s.worker_id == worker_id]
+        return [
+            s for s in self.by_id.values() if s.worker_id == worker_id and s.namespace == namespace
+        ]
 
     def offering(self, namespace: str, service: str, method: str) -> list[Session]:
         """Sessions that could run the method, whether or not they have a free slot."""

@@ -93,7 +93,7 @@ class Workers:
         self.catalog.check(hello)
         shard, now_s = self._shard, time.monotonic()
         session = Session(uuid.uuid4().hex, port, hello, now_s)
-        earlier = shard.sessions.of_worker(hello.worker_id)
+        earlier = shard.sessions.of_worker(hello.namespace, hello.worker_id)
         shard.sessions.add(session, now_s)
         config = shard.config
         welcome = Welcome(

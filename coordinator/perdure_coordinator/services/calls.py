@@ -12,6 +12,7 @@ from typing import Any, NoReturn, Protocol, TypeAlias
 import grpc
 from grpc import aio
 
+from perdure_coordinator.access import admitted, check_access
 from perdure_coordinator.engine import Engine
 from perdure_coordinator.engine.committer import unavailable
 from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError
@@ -120,7 +121,9 @@ def unary(
             check_version(context)
             desk.check_open()
             desk.requests += 1
-            return rpc.encode_reply(await answer(rpc.decode_request(data)))
+            request = rpc.decode_request(data)
+            check_access(request, admitted())
+            return rpc.encode_reply(await answer(request))
         except Exception as error:
             await abort(context, error)
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import grpc
 from grpc import aio
 
+from perdure_coordinator.access import admitted, check_access
 from perdure_coordinator.services.calls import (
     Context,
     Desk,
@@ -89,6 +90,7 @@ class WorkerService:
         engine = self._desk.engine
         try:
             hello, rest = _first(await asyncio.wait_for(context.read(), HELLO_S))
+            check_access(hello, admitted())
             session_id = engine.connect(StreamPort(writer), hello)
         except TimeoutError:
             raise ProtocolError(f"no Hello within {HELLO_S:g} s") from None

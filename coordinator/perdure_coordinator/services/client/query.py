@@ -8,6 +8,7 @@ from typing import Final
 
 import grpc
 
+from perdure_coordinator.access import admitted, check_access
 from perdure_coordinator.services.calls import (
     Context,
     Desk,
@@ -44,7 +45,9 @@ def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
             check_version(context)
             desk.check_open()
             desk.requests += 1
-            outcome = asyncio.ensure_future(engine.wait(*rpc.WAIT.decode_request(data)))
+            key = rpc.WAIT.decode_request(data)
+            check_access(key, admitted())
+            outcome = asyncio.ensure_future(engine.wait(*key))
             try:
                 await _push(outcome, context)
             finally:
@@ -56,6 +59,7 @@ def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
             desk.check_open()
             desk.requests += 1
             request = rpc.decode_history_request(data)
+            check_access(request, admitted())
             writer = FrameWriter()
 
             async def read() -> None:

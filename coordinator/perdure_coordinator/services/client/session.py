@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import grpc
 
+from perdure_coordinator.access import admitted, check_access
 from perdure_coordinator.services.calls import (
     Context,
     Desk,
@@ -70,6 +71,7 @@ class ClientSession:
     def __init__(self, desk: Desk) -> None:
         engine = desk.engine
         self._desk = desk
+        self._allowed = admitted()
         self._writer = FrameWriter()
         self._open: dict[int, asyncio.Task[None]] = {}
         self._waits: set[int] = set()
@@ -147,6 +149,7 @@ class ClientSession:
         reply: ClientReply | BaseException
         try:
             self._desk.check_open()
+            check_access(request, self._allowed)
             reply = await self._answers[type(request)](request)
         except Exception as error:
             reply = as_told(error)
