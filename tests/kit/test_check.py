@@ -175,6 +175,14 @@ def test_a_change_of_an_object_before_an_await_is_found(change: str) -> None:
     assert [] == check_source(text)
     text = HEAD + METHOD.format(options='(on_error="rollback")', before=change, after="pass")
     assert [] == check_source(text)
+    text = HEAD + METHOD.format(
+        options="", before=change + "\n        await self.save()", after="pass"
+    )
+    assert [] == check_source(text)
+    text = HEAD + METHOD.format(
+        options="", before=change, after="await self.save()\n        await ctx.sleep(1)"
+    )
+    assert ["PD401"] == [each.rule for each in check_source(text)]
 
 
 @pytest.mark.parametrize(

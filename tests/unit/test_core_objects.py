@@ -17,6 +17,7 @@ from perdure_runtime.core.entries import (
     ExecutionEnded,
     Recorded,
     StartOptions,
+    StepCompleted,
     Target,
 )
 from perdure_runtime.core.errors import ProtocolError
@@ -169,6 +170,30 @@ def test_only_the_holder_of_an_object_saves_a_state(spec: MethodSpec) -> None:
     finish = Finish(0, 0, 1, Payload(b"1"), object_state=STATE)
     with pytest.raises(ProtocolError, match="only exclusive methods"):
         requests.finish(method(spec), finish, NOW_MS, 0.0)
+
+
+SAVED = StepCompleted("0:1", "save", b"", b"k" * 16, Payload(b"null"), object_state=STATE)
+
+
+def test_what_a_method_saves_is_written_with_the_entry_that_says_so() -> None:
+    decision = requests.append(method(), Append(0, 0, 1, (SAVED,)), NOW_MS, 0.0)
+    assert [SAVED] == decision.entries
+    assert SaveObject(STATE) in decision.effects
+
+
+def test_what_was_saved_before_a_reconnect_is_not_saved_again() -> None:
+    execution = method()
+    append = Append(0, 0, 1, (SAVED,))
+    apply(execution, requests.append(execution, append, NOW_MS, 0.0), [Recorded(2, NOW_MS, SAVED)])
+    decision = requests.append(execution, append, NOW_MS, 0.0)
+    assert [] == decision.entries
+    assert not any(isinstance(effect, SaveObject) for effect in decision.effects)
+
+
+@pytest.mark.parametrize("spec", [READS, MethodSpec("shop", "Cart.add", "function")])
+def test_only_the_holder_of_an_object_saves_on_its_way(spec: MethodSpec) -> None:
+    with pytest.raises(ProtocolError, match="only exclusive methods"):
+        requests.append(method(spec), Append(0, 0, 1, (SAVED,)), NOW_MS, 0.0)
 
 
 def test_a_state_over_the_limit_fails_the_method_and_is_not_saved() -> None:

@@ -55,6 +55,7 @@ from perdure_runtime.core.ids import (
     child_id,
     command_key,
     root_key_base,
+    unkeyed_command_key,
     wait_digest,
 )
 from perdure_runtime.core.lifecycle import Status
@@ -469,6 +470,23 @@ JOURNALS: dict[str, tuple[str, tuple[Entry, ...]]] = {
             TaskReported("updated", priority=5, definition=Payload(b'{"title":"Read all"}')),
             TaskMoved(TaskStatus.FAILED, "failed", ADA, 0, "", DECLINED, START_MS + 1_000),
             TaskMoved(TaskStatus.SCHEDULED, "retried", due_ms=START_MS + 1_000),
+            ExecutionEnded(Status.COMPLETED, result=RESULT),
+        ),
+    ),
+    "object_saved": (
+        "A method that saves its object on its way, and then runs a step.",
+        (
+            created(Target("shop", "Cart.add", "c-7")),
+            AttemptStarted(1),
+            StepCompleted(
+                "0:1",
+                "save",
+                b"",
+                unkeyed_command_key(BASE, "step", "save", 1, "0:1"),
+                Payload(b"null"),
+                object_state=Payload(b'{"items":["tea"]}', metadata={"state_version": "2"}),
+            ),
+            step("0:2", "reserve"),
             ExecutionEnded(Status.COMPLETED, result=RESULT),
         ),
     ),

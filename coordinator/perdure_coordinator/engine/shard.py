@@ -342,7 +342,10 @@ class Shard:
         self.stats.timer_lateness_seconds.observe((now_ms - timer.due_ms) / 1000)
         grace_ms = self.config.cancel_grace_ms
         draw, since_ms = random.random(), self.opened_ms
-        decision = requests.timer_due(execution, timer, now_ms, draw, grace_ms, since_ms)
+        waiting_for = self.objects.waiting_for(execution.row)
+        decision = requests.timer_due(
+            execution, timer, now_ms, draw, grace_ms, since_ms, waiting_for=waiting_for
+        )
         self.decided(execution, decision)
 
     def _release(self, pending: Pending) -> None:

@@ -116,7 +116,7 @@ class StepStarted(_message.Message):
     def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., epoch: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
 
 class StepCompleted(_message.Message):
-    __slots__ = ("path", "name", "digest", "key", "result_json", "result", "failure", "tries", "writes", "compensates")
+    __slots__ = ("path", "name", "digest", "key", "result_json", "result", "failure", "tries", "writes", "compensates", "object_state")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -127,6 +127,7 @@ class StepCompleted(_message.Message):
     TRIES_FIELD_NUMBER: _ClassVar[int]
     WRITES_FIELD_NUMBER: _ClassVar[int]
     COMPENSATES_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_STATE_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     digest: bytes
@@ -137,7 +138,8 @@ class StepCompleted(_message.Message):
     tries: int
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
     compensates: bytes
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., tries: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., compensates: _Optional[bytes] = ...) -> None: ...
+    object_state: _common_pb2.Payload
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., result_json: _Optional[bytes] = ..., result: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., tries: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ..., compensates: _Optional[bytes] = ..., object_state: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class StepFailed(_message.Message):
     __slots__ = ("path", "name", "digest", "key", "failure", "tries", "delay_ms", "due_ms", "writes")

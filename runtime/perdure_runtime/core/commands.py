@@ -44,7 +44,7 @@ from perdure_runtime.core.issued import (
     PromiseRequest,
 )
 from perdure_runtime.core.lookup import Earlier, Success
-from perdure_runtime.core.payload import Failure, FailureCode, Payload
+from perdure_runtime.core.payload import NULL, Failure, FailureCode, Payload
 from perdure_runtime.core.slots import Slots
 
 _UNLIMITED: Final = (*LEAVING, EVENT, PROMISE)
@@ -113,6 +113,7 @@ class Commands:
         reuse: bool = True,
         single_start: bool = False,
         compensates: bytes = b"",
+        object_state: Payload | None = None,
     ) -> Issued:
         """The body issues a command; its key and child id are known at once.
 
@@ -120,12 +121,14 @@ class Commands:
             reuse: whether a success of an earlier attempt may stand in for it.
             single_start: record the start of a step before it starts (`at_most_once`).
             compensates: key (generation 0) of the operation that it undoes.
+            object_state: what a step saves; it has nothing to run.
         """
         identity = (scope, kind, name, digest)
         occurrence = self._occurrences[identity] = self._occurrences.get(identity, 0) + 1
         issued = Issued(kind, path, scope, name, digest, request, self._attempt, occurrence)
         issued.single_start = single_start
         issued.compensates = compensates
+        issued.object_state = object_state
         self.open[path] = issued
         origins = self._origins.get(scope, ())
         if origins:
@@ -149,7 +152,8 @@ class Commands:
         elif kind == PROMISE:
             self._promises.add(path)
         # A call of an object takes no slot: it may wait for long, for a lane that others stand in.
-        is_limited = kind == STEP or (kind == CALL and not request.target.key)
+        runs = kind == STEP and object_state is None
+        is_limited = runs or (kind == CALL and not request.target.key)
         may_go = kind in _UNLIMITED or kind in (CALL, STEP)
         if may_go and (not is_limited or self._slots.acquire(issued)):
             self.make_ready(issued)
@@ -299,6 +303,7 @@ class Commands:
                 failure,
                 issued.tries + 1,
                 compensates=issued.compensates,
+                object_state=issued.object_state,
             )
         )
 
@@ -325,6 +330,8 @@ class Commands:
             # A step may hand out a token: the promise has to be on disk before.
             self.ready[issued.path] = issued
             self.gated = True
+        elif issued.object_state is not None:
+            self._report(issued, NULL, None)
         elif issued.interrupted:
             self._report(issued, None, _interrupted(issued))
         elif issued.single_start and not issued.start_recorded:

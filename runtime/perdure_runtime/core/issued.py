@@ -26,6 +26,8 @@ FORGET: Final = "forget"
 EVENT: Final = "event"
 EVENT_SEND: Final = "event send"
 PROMISE: Final = "promise"
+SAVE: Final = "save"
+"""Name of the step that `await self.save()` in an object's method is."""
 LEAVING: Final = (SEND, EMIT, FORGET, EVENT_SEND)
 """What is done once it is recorded: nobody awaits more of it."""
 
@@ -83,6 +85,7 @@ class Issued:
         start_recorded: a step that runs at most once and may begin here.
         first_scope: the scope; in a fork, the one that it was in the first source.
         generation: how many compensations removed this operation before this attempt.
+        object_state: what the step saves instead of running; None for all but a method's `save`.
         request: a step's spec (opaque), a call's `CallRequest`, a timer's delay in ms, a value, ...
         source_index: of a wait: the entry of the event that it takes over from a cancelled one.
         outcome: the recorded result or failure, once delivered; what a branch reported before.
@@ -106,6 +109,7 @@ class Issued:
         "interrupted",
         "kind",
         "name",
+        "object_state",
         "occurrence",
         "outcome",
         "path",
@@ -147,6 +151,7 @@ class Issued:
         self.compensates = b""
         self.cancel_asked = False
         self.source_index = 0
+        self.object_state: Payload | None = None
         self.first_scope = scope
         self.outcome: Payload | Failure | None = None
         self.waiter: Any = None

@@ -23,6 +23,7 @@ from perdure_runtime.core.issued import (
     EVENT,
     EVENT_SEND,
     PROMISE,
+    SAVE,
     SEND,
     STEP,
     CallRequest,
@@ -133,6 +134,21 @@ class Body:
             reuse=reuse,
             single_start=at_most_once,
             compensates=self._compensated(node),
+        )
+        return self._future(issued)
+
+    def save(self, state: Payload) -> CommandFuture:
+        """Issue the saving of the object whose method this is; done when it is on disk."""
+        node = self._owner()
+        issued = self._commands.issue(
+            STEP,
+            node.next_path(),
+            self._scope(node),
+            SAVE,
+            b"",
+            None,
+            reuse=False,
+            object_state=state,
         )
         return self._future(issued)
 

@@ -12,6 +12,7 @@ from perdure_runtime.core.errors import NotFoundError
 Self = TypeVar("Self")
 
 ID_ATTRIBUTE = "_perdure_id"
+SAVE_ATTRIBUTE = "_perdure_save"
 
 
 class SavedState(dict[str, Any]):
@@ -27,7 +28,8 @@ class SavedState(dict[str, Any]):
 
 
 class DurableObject:
-    """An object with an id whose attributes are saved with the outcome of each method.
+    """An object with an id whose attributes are saved with the outcome of each method, and when it
+    says so (`save`).
 
     `__init__` runs at every load; saved attributes then overwrite what it set, and new ones keep
     their defaults. Attributes that start with `_` are not saved. A class whose saved attributes
@@ -74,10 +76,22 @@ class DurableObject:
         return public_attributes(self)
 
     async def save(self) -> None:
-        """Does nothing: attributes are saved with the outcome of the method, as one with it.
+        """Save the attributes as they are now, in the middle of a method (semantics, section 6).
 
-        A crash before that replays the method, so that an earlier save could change nothing.
+        When it returns, they are on disk, and `get_state` and shared methods read them. A method
+        need not do this: its attributes are saved with its outcome, as one with it, and a crash
+        replays it from where it began. What was saved stays whatever becomes of the method: it
+        raises with `on_error="rollback"` (its retry starts from here), or it is ended from outside.
+        Outside of an execution, for instance in a unit test, it does nothing.
+
+        Raises:
+            SharedMethodError: the method is shared; it only reads.
+            SerializationError, LimitExceededError: an attribute cannot be saved.
+            NotDeterministicError: it was called in a step; call it in the method.
         """
+        save = vars(self).get(SAVE_ATTRIBUTE)
+        if save is not None:
+            await save()
 
 
 class ObjectId:

@@ -7,13 +7,14 @@ it ends. A replay in the same attempt starts from the same snapshot.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from perdure.context import DurableContext
 from perdure.definition import Definition
-from perdure.objects.base import ID_ATTRIBUTE, never_saved
+from perdure.objects.base import ID_ATTRIBUTE, SAVE_ATTRIBUTE, never_saved
 from perdure.objects.definition import MethodDefinition
 from perdure_runtime.core.errors import SharedMethodError
 from perdure_runtime.core.ids import ObjectKey
@@ -47,7 +48,9 @@ class MethodRun:
             SerializationError: the saved state does not fit the class.
             what `__init__` or `migrate` raises.
         """
-        self._load(context.surroundings.body)
+        body = context.surroundings.body
+        self._load(body)
+        vars(self._instance)[SAVE_ATTRIBUTE] = partial(self._save, body)
         return (self._instance, context)[: len(self._method.injected)]
 
     def _load(self, body: Body) -> None:
@@ -63,6 +66,18 @@ class MethodRun:
         if self._method.is_shared:
             self._before = self._encoded(instance)
         self._instance = instance
+
+    async def _save(self, body: Body) -> None:
+        """`await self.save()`: the state as it is now, in an entry of its own."""
+        if self._method.is_shared:
+            raise SharedMethodError(
+                f"{self._method.name}() is shared and calls self.save(); it only reads: drop "
+                "@durable.shared, or the call"
+            )
+        state = self._encoded(self._instance)
+        self._before = None  # should this be cancelled, what is saved is not known here
+        await body.save(state)
+        self._before = state
 
     def _encoded(self, instance: Any) -> Payload:
         return self._method.owner.attributes.encode(instance, self._hints, self._serializers)

@@ -27,7 +27,8 @@ class StepCompleted(Struct, frozen=True):
     """A step has its final result: exactly one of `result` and `failure` is set.
 
     `tries` counts body starts that were reported, this one included. `compensates` is the key
-    (generation 0) of the operation that it undoes when it succeeds.
+    (generation 0) of the operation that it undoes when it succeeds. `object_state` is what
+    `await self.save()` in an object's method saved: the object's new state.
     """
 
     path: str
@@ -39,6 +40,7 @@ class StepCompleted(Struct, frozen=True):
     tries: int = 1
     writes: tuple[StateWrite, ...] = ()
     compensates: bytes = b""
+    object_state: Payload | None = None
 
 
 class StepFailed(Struct, frozen=True):

@@ -8,6 +8,7 @@ from perdure_runtime.core.effects import (
     Acknowledge,
     ClearTimer,
     Decision,
+    SaveObject,
     SetTimer,
     StartChild,
 )
@@ -36,7 +37,7 @@ from perdure_runtime.core.limits import (
     due_after,
 )
 from perdure_runtime.core.messages import Append
-from perdure_runtime.core.objects import chain_of
+from perdure_runtime.core.objects import OBJECT, chain_of
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.requests.event import accept_send, accept_wait, withdraw
 from perdure_runtime.core.requests.promise import accept_promise, settle_again
@@ -59,8 +60,8 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
     wake_index = execution.wake_index
     if commands:
         for offset, command in enumerate(commands):
-            if isinstance(command, StepCompleted) and command.result is not None:
-                _check_size(f"the result of step {command.path}", command.result)
+            if isinstance(command, StepCompleted):
+                _check_step(execution, decision, command)
             elif isinstance(command, ValueEmitted):
                 _check_size(f"the emitted value {command.path}", command.value)
             if isinstance(command, _AS_THEY_ARE):
@@ -86,6 +87,22 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
     if request.cancel_calls or request.cancel_timers:
         _follow_hints(execution, decision, request)
     return decision
+
+
+def _check_step(execution: Execution, decision: Decision, step: StepCompleted) -> None:
+    """What a step leaves may be recorded; a state that it saves is saved in the same commit."""
+    if step.result is not None:
+        _check_size(f"the result of step {step.path}", step.result)
+    state = step.object_state
+    if state is None:
+        return
+    if execution.row.kind != OBJECT:
+        raise ProtocolError(
+            f"execution {execution.key.id!r} of {execution.row.target.name()} saves a state, "
+            "but only exclusive methods of objects have one"
+        )
+    _check_size(f"the object state saved at {step.path}", state)
+    decision.effects.append(SaveObject(state))
 
 
 def _check_size(what: str, value: Payload) -> None:

@@ -44,11 +44,15 @@ def cancel(
     *,
     timed_out: bool = False,
     trace: dict[str, str] | None = None,
+    waiting_for: str = "",
 ) -> Decision:
     """Ask for cancellation. The reply tells whether it took effect.
 
     An execution whose body is not in the middle of an attempt ends at once, as does a parked one;
     otherwise the body sees the cancel and has `grace_ms` for its `finally` blocks.
+
+    Args:
+        waiting_for: the object in whose lane it waits behind others, for the message.
     """
     if is_end(execution.row.status):
         return Decision(reply=False)
@@ -58,7 +62,7 @@ def cancel(
     request = CancelRequested(reason, timed_out, sender(trace or {}))
     if not execution.attempt_open or execution.row.status in PARKED:
         decision.entries.append(request)
-        end_cancelled(execution, decision, request, now_ms)
+        end_cancelled(execution, decision, request, now_ms, waiting_for=waiting_for)
         return decision
     news(execution, decision, request)
     set_timeout(execution, decision, TimerKind.GRACE, due_after(now_ms, grace_ms))

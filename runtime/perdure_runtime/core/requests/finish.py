@@ -141,14 +141,18 @@ def end_cancelled(
     cancel: CancelRequested,
     now_ms: int,
     writes: tuple[StateWrite, ...] = (),
+    *,
+    waiting_for: str = "",
 ) -> None:
     """The cancellation took effect: `cancelled`, or `timed_out` by the execution's timeout."""
     status = Status.TIMED_OUT if cancel.timed_out else Status.CANCELLED
-    failure = cancelled_failure(execution, cancel)
+    failure = cancelled_failure(execution, cancel, waiting_for)
     end(execution, decision, ExecutionEnded(status, None, failure, writes), now_ms)
 
 
-def cancelled_failure(execution: Execution, cancel: CancelRequested) -> Failure:
+def cancelled_failure(
+    execution: Execution, cancel: CancelRequested, waiting_for: str = ""
+) -> Failure:
     """What callers get of an execution that was cancelled or ran out of time."""
     target = execution.row.target.name()
     if not cancel.timed_out:
@@ -156,6 +160,9 @@ def cancelled_failure(execution: Execution, cancel: CancelRequested) -> Failure:
         return Failure("CallError", message, FailureCode.CANCELLED)
     if execution.attempt or execution.row.run > 1 or execution.row.task is not None:
         return Failure("CallTimeoutError", f"{target} timed out", FailureCode.TIMEOUT)
+    if waiting_for:
+        message = f"{target} timed out while it waited for {waiting_for}"
+        return Failure("CallTimeoutError", message, FailureCode.TIMEOUT)
     message = f"no worker took {target} before the timeout"
     return Failure("ServiceUnavailableError", message, FailureCode.UNAVAILABLE)
 

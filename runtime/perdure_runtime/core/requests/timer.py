@@ -30,12 +30,14 @@ def timer_due(
     draw: float,
     grace_ms: int,
     since_ms: int = 0,
+    waiting_for: str = "",
 ) -> Decision:
     """What a due timer does; clears it. A timer that was set anew meanwhile is not due, and the
     clocks of a parked execution's timeouts stand still.
 
     Args:
         since_ms: when this coordinator began to listen: nobody could renew a lease before.
+        waiting_for: the object in whose lane the execution waits behind others; "": it does not.
     """
     kind = TimerKind(timer.kind)
     if _set_anew(execution, timer, kind, now_ms):
@@ -64,7 +66,10 @@ def timer_due(
         case TimerKind.ATTEMPT:
             _attempt_timeout(execution, decision, now_ms, grace_ms)
         case TimerKind.EXECUTION if has_timeout(execution, decision, kind):
-            cancelled = cancel(execution, "execution timeout", now_ms, grace_ms, timed_out=True)
+            why = "execution timeout"
+            cancelled = cancel(
+                execution, why, now_ms, grace_ms, timed_out=True, waiting_for=waiting_for
+            )
             cancelled.effects[:0] = decision.effects
             return cancelled
         case TimerKind.GRACE:

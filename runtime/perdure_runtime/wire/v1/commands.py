@@ -67,6 +67,8 @@ def fill_step_completed(message: journal_pb2.StepCompleted, entry: StepCompleted
         fill_writes(message.writes, entry.writes)
     if entry.compensates:
         message.compensates = entry.compensates
+    if entry.object_state is not None:
+        fill_payload(message.object_state, entry.object_state)
 
 
 def read_step_completed(message: journal_pb2.StepCompleted) -> StepCompleted:
@@ -82,6 +84,7 @@ def read_step_completed(message: journal_pb2.StepCompleted) -> StepCompleted:
         message.tries or 1,
         read_writes(message.writes),
         message.compensates,
+        read_payload(message.object_state) if message.HasField("object_state") else None,
     )
 
 

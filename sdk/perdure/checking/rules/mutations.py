@@ -19,11 +19,26 @@ _CHANGES: Final = frozenset(
 def _check(body: Body) -> Told:
     if body.kind != "method" or _rolls_back(body):
         return
-    last_await = max((_line(each) for each in body.nodes if isinstance(each, ast.Await)), default=0)
+    awaits = [each for each in body.nodes if isinstance(each, ast.Await)]
+    saves = [_line(each) for each in awaits if _is_save(each)]
+    others = [_line(each) for each in awaits if not _is_save(each)]
     for node in body.nodes:
-        name = _changed(node)
-        if name and _line(node) < last_await:
+        name, line = _changed(node), _line(node)
+        kept = min((saved for saved in saves if saved >= line), default=None)  # on purpose, there
+        if name and any(line < other and (kept is None or other < kept) for other in others):
             yield node, f"self.{name} changes before an await in {body.name}"
+
+
+def _is_save(node: ast.Await) -> bool:
+    """Whether it is `await self.save()`: what is saved there is meant to stay."""
+    call = node.value
+    return (
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "save"
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == "self"
+    )
 
 
 def _line(node: ast.AST) -> int:
@@ -69,7 +84,7 @@ def _attribute(node: ast.expr) -> str:
 MUTATIONS: Final = Rule(
     "PD401",
     "an object changes before an await",
-    "what was changed stays if the method raises later: change after the last await, or use "
-    'on_error="rollback"',
+    "what was changed stays if the method raises later: change after the last await, use "
+    'on_error="rollback", or say with `await self.save()` that it is to stay',
     _check,
 )
