@@ -53,7 +53,9 @@ async def all_of(backend: Backend, function: Any, key: str, count: int) -> list[
     """The results of executions that run at the same time."""
     started = [backend.client.start(function, key, who) for who in range(count)]
     handles = await asyncio.gather(*started)
-    return await asyncio.gather(*[handle.result(PATIENCE_S) for handle in handles])
+    outcomes = [handle.result(PATIENCE_S) for handle in handles]
+    results: list[int] = await asyncio.gather(*outcomes)
+    return results
 
 
 async def test_a_hot_key_sees_32_executions_one_after_the_other(backend: Backend) -> None:
