@@ -25,6 +25,7 @@ from perdure_runtime.core.client import (
     TaskResult,
 )
 from perdure_runtime.core.errors import (
+    DataLossError,
     InvalidArgumentError,
     InvalidTransitionError,
     NotFoundError,
@@ -36,7 +37,7 @@ from perdure_runtime.core.tasks import TaskStatus
 from perdure_runtime.failpoints import failpoint
 
 LOADING_S: Final = 1.0
-_OF_ONE: Final = (NotFoundError, InvalidTransitionError, InvalidArgumentError)
+_OF_ONE: Final = (NotFoundError, InvalidTransitionError, InvalidArgumentError, DataLossError)
 
 
 class Tasks:
@@ -55,32 +56,25 @@ class Tasks:
             InvalidArgumentError: the request makes no sense, whatever the tasks are.
         """
         check_task_request(request)
-        if request.operation is TaskOperation.HEARTBEAT:
-            return await self._all(request)
-        name = (request.namespace, request.request_id)
-
-        async def carry_out() -> TaskReply:
-            reply = await self._all(request)
-            self._asking.remember(name, reply)
-            self._shard.committer.kick()
-            await self._shard.committer.flushed()
-            return reply
-
-        return await self._asking.once(name, TaskReply, carry_out)
-
-    async def _all(self, request: TaskRequest) -> TaskReply:
-        results = await asyncio.gather(*(self._one(request, id) for id in request.ids))
+        numbered = enumerate(request.ids)
+        results = await asyncio.gather(*(self._one(request, n, id) for n, id in numbered))
         return TaskReply(tuple(results))
 
-    async def _one(self, request: TaskRequest, id: str) -> TaskResult:
+    async def _one(self, request: TaskRequest, number: int, id: str) -> TaskResult:
+        """Each task's result is remembered in the commit of its operation: a request whose answer
+        was lost, or that was interrupted half-way, is asked again and does nothing twice."""
+        name = (request.namespace, f"{request.request_id}#{number}")
         before: list[TaskStatus | None] = [None]
         try:
             key = checked_key(request.namespace, id)
             if request.operation is TaskOperation.DEPEND:
                 await self._check_dependency(request, key)
             operate = partial(self._operate, request, key, before)
-            after: TaskStatus | None = await self._asking.ask(key, operate)
-            return TaskResult(id, before[0], after)
+            if request.operation is TaskOperation.HEARTBEAT:
+                beaten: TaskResult = await self._asking.ask(key, operate)
+                return beaten
+            carry_out = partial(self._asking.ask, key, operate, name)
+            return await self._asking.once(name, TaskResult, carry_out)
         except PerdureError as error:
             if not isinstance(error, _OF_ONE):
                 raise
@@ -92,7 +86,7 @@ class Tasks:
         key: ExecutionKey,
         before: list[TaskStatus | None],
         execution: Execution | None,
-    ) -> TaskStatus | None:
+    ) -> TaskResult:
         if execution is None:
             raise not_found(key)
         failpoint("task-operation")
@@ -108,7 +102,7 @@ class Tasks:
             execution, request, self._shard.clock.now_ms(), random.random()
         )
         self._shard.decided(execution, decision)
-        return execution.row.task_status
+        return TaskResult(key.id, before[0], execution.row.task_status)
 
     async def _check_dependency(self, request: TaskRequest, key: ExecutionKey) -> None:
         if request.dependency is None:
@@ -179,6 +173,7 @@ class Tasks:
             if not claimant.done.done():
                 claimant.done.cancel()
                 shard.work_queues.remove(claimant)
+            future.cancel()
 
     def _claim(
         self, request: ClaimRequest, key: ExecutionKey, execution: Execution | None

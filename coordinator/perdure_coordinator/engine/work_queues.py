@@ -123,7 +123,11 @@ class WorkQueues:
         if item is None:
             return False
         self.remove(claimant)
-        self._shard.submit(item.key, partial(self._hand_over, claimant, item))
+        self._shard.submit(
+            item.key,
+            partial(self._hand_over, claimant, item),
+            lambda error: self._again(claimant),  # damaged: the next one, then
+        )
         return True
 
     def _hand_over(self, claimant: Claimant, item: Item, execution: Execution | None) -> None:

@@ -206,6 +206,7 @@ class KitCoordinator(EmbeddedCoordinator):
             and len(disk.outbox) == self.engine.resting_letters
             and not any(
                 row.status in BUSY
+                and row.task is None  # it waits for somebody outside
                 and not self._stands_behind(row)
                 and not (row.status is Status.QUEUED and self.engine.held_back(row.key))
                 for row in disk.rows.values()

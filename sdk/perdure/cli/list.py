@@ -64,10 +64,10 @@ def list_executions(
             (
                 info.id,
                 info.target,
-                info.status,
+                info.task_status or info.status,
                 info.attempt,
                 info.created,
-                info.error or info.detail or info.waiting_for,
+                info.error or info.detail or info.waiting_for or info.assigned_to,
             )
             for info in items
         ]

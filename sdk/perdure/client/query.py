@@ -25,6 +25,8 @@ class ExecutionInfo:
         target: `service/method`.
         kind: function, flow or handler; "" before a worker has offered the method.
         status: compares equal to its text: `info.status == "running"`.
+        task_status: of a task (`perdure.tasks`), "" for all other executions.
+        assigned_to: id of who has the task, or had it last.
         waiting_for: what a suspended or queued execution waits for, in words.
         error: of the failure, "" without one.
         detail: why it is paused, blocked or waiting.
@@ -51,6 +53,8 @@ class ExecutionInfo:
     progress: Progress | None
     parent_id: str
     labels: Mapping[str, str]
+    task_status: str = ""
+    assigned_to: str = ""
 
 
 ExecutionSummary = ExecutionInfo
@@ -78,8 +82,15 @@ def execution_info(description: Description) -> ExecutionInfo:
         detail=description.detail,
         progress=description.progress,
         parent_id=description.parent_id,
+        task_status=description.task_status or "",
+        assigned_to=_assigned_to(description),
         labels=description.labels,
     )
+
+
+def _assigned_to(description: Description) -> str:
+    task = description.task
+    return "" if task is None or task.worker is None else task.worker.id
 
 
 def time_of(time_ms: int) -> datetime:
