@@ -140,11 +140,20 @@ async def test_two_runtimes_of_one_process_share_a_coordinator(tmp_path: Path) -
 CHILD_OF_A_HOST = """
 import asyncio, os, sys, time, perdure
 
+def child():
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    return os.waitpid(pid, 0)[1]
+
 async def main(path):
     async with perdure.embedded(path, services=[]) as runtime:
         print("open", flush=True)
         await asyncio.to_thread(sys.stdin.readline)  # until there is a guest
-        if os.fork() == 0:
+        if len(sys.argv) > 2:
+            ended = {await asyncio.to_thread(child) for _ in range(int(sys.argv[2]))}
+            print("children ended with", ended, flush=True)
+        elif os.fork() == 0:
             try:
                 runtime.client.list().__anext__().send(None)
             except BaseException as error:
@@ -185,6 +194,25 @@ async def test_a_forked_child_may_not_use_the_runtime_and_does_not_keep_its_host
         if child:
             os.kill(child, signal.SIGKILL)
         await host.kill()
+
+
+async def test_a_child_is_not_hurt_by_grpc_in_its_parent(tmp_path: Path) -> None:
+    """gRPC's own fork handlers ended one child in six with SIGSEGV while a guest was busy."""
+    host = Forking("", [str(tmp_path / "perdure.db"), "30"], ready=re.compile(r"open"))
+    await host.start()
+    try:
+        async with perdure.embedded(tmp_path / "perdure.db", services=[]) as guest:
+            asking = asyncio.create_task(keep_asking(guest.client))
+            said = await host.answer("fork", r"children ended with (.*)")
+            asking.cancel()
+        assert "{0}" == said[1]
+    finally:
+        await host.kill()
+
+
+async def keep_asking(client: perdure.client.client.Client) -> None:
+    while True:
+        await client.health()
 
 
 async def test_who_is_alone_loads_no_grpc(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""How gRPC is loaded where Perdure is the first to want it.
+
+gRPC reads its settings from the environment when it is imported, and never again. What the user set
+counts; an application that has imported gRPC itself has decided.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Final
+
+NO_FORK_HANDLERS: Final = ("GRPC_ENABLE_FORK_SUPPORT", "0")
+"""Else a child that is forked while gRPC is busy dies of SIGSEGV in gRPC's own handlers, sometimes,
+even if it never uses gRPC."""
+
+OLDER_POLLING: Final = ("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
+"""A message takes a quarter less time from process to process (`benchmarks --cases ping`). Names
+that gRPC does not know are ignored."""
+
+
+def load_grpc(*settings: tuple[str, str]) -> None:
+    """Import gRPC, if it is there, with settings that nobody else has made."""
+    if "grpc" in sys.modules:
+        return
+    made = {name: value for name, value in settings if name not in os.environ}
+    os.environ.update(made)
+    try:
+        with contextlib.suppress(ModuleNotFoundError):
+            import grpc.aio  # noqa: F401
+    finally:
+        for name in made:  # not for what is started from here
+            del os.environ[name]
