@@ -12,7 +12,6 @@ from perdure_runtime.core.client import ControlOperation
 from perdure_runtime.core.errors import (
     CoordinatorUnavailableError,
     OverloadedError,
-    ProtocolError,
 )
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import Adopt, Append, Cached, Entries, Finish, Hello
@@ -44,7 +43,7 @@ async def test_what_was_not_written_is_refused_and_what_was_goes_on() -> None:
         with pytest.raises(OverloadedError, match="disk is full"):
             await engine.start(request("refused"))
         await until(lambda: bool(worker.closed))
-        with pytest.raises(ProtocolError):
+        with pytest.raises(CoordinatorUnavailableError):  # no refusal: it connects again
             worker.say(Append(activation.epoch, 0, 1, (step("0:1"),)))
         store.fails = None
         await until(lambda: engine.stats.reloads == 1)

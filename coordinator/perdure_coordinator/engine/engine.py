@@ -59,7 +59,6 @@ from perdure_runtime.core.errors import (
     CoordinatorUnavailableError,
     OverloadedError,
     PerdureError,
-    ProtocolError,
 )
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.messages import DrainCoordinator, Hello, WorkerMessage
@@ -153,10 +152,11 @@ class Engine:
         """A frame of a worker.
 
         Raises:
-            ProtocolError: the session is over; its stream must end.
+            CoordinatorUnavailableError: the session is over; its stream must end.
+            ProtocolError: the worker does not keep to the protocol.
         """
         if not self._ready.is_set():
-            raise ProtocolError("this session is over; connect again")
+            raise CoordinatorUnavailableError("this session is over; connect again")
         self._workers.receive(session_id, messages)
 
     def heartbeat(self, session_id: str) -> None:

@@ -23,6 +23,7 @@ from perdure_runtime.core import requests
 from perdure_runtime.core.effects import Decision, Enqueue
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import (
+    CoordinatorUnavailableError,
     InvalidTransitionError,
     ProtocolError,
     SerializationError,
@@ -168,7 +169,7 @@ class Workers:
             self._count_stale(message)
         woken = self._expired.pop(session_id, None) is not None
         if not woken or not all(isinstance(message, Heartbeat) for message in messages):
-            raise ProtocolError("this session is over; connect again")
+            raise CoordinatorUnavailableError("this session is over; connect again")
 
     def _hand_over(self, old: Session, kept: set[ExecutionKey]) -> None:
         """The worker is back on a new stream: what it no longer holds is lost now.
@@ -294,13 +295,12 @@ class Workers:
 
     def _enqueue_released(self, name: str, key: ExecutionKey) -> None:
         self._later.pop(name, None)
-
-        def enqueue(execution: Execution | None) -> None:
-            if execution is not None and execution.row.status is Status.QUEUED:
-                self._shard.objects.enqueue(execution)
-
-        self._shard.submit(key, enqueue)
+        self._shard.submit(key, self._enqueue)
         self._shard.committer.kick()
+
+    def _enqueue(self, execution: Execution | None) -> None:
+        if execution is not None and execution.row.status is Status.QUEUED:
+            self._shard.objects.enqueue(execution)
 
     def _holder(self, session: Session, epoch: int) -> Execution | None:
         key = session.leases.get(epoch)
@@ -452,9 +452,7 @@ class Workers:
         self._adopting[cached.key] -= 1
         if not self._adopting[cached.key]:
             del self._adopting[cached.key]
-        execution = self._shard.executions.get(cached.key)
-        if execution is not None and execution.row.status is Status.QUEUED:
-            self._shard.objects.enqueue(execution)
+        self._shard.submit(cached.key, self._enqueue)  # it may have left the memory meanwhile
         self._shard.committer.kick()
 
     async def _try_to_adopt(self, session: Session, cached: Cached) -> None:

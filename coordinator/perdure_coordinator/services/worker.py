@@ -94,6 +94,8 @@ class WorkerService:
             session_id = engine.connect(StreamPort(writer), hello)
         except TimeoutError:
             raise ProtocolError(f"no Hello within {HELLO_S:g} s") from None
+        except CoordinatorUnavailableError:
+            raise  # a refusal would be for good
         except PerdureError as error:
             with contextlib.suppress(aio.UsageError, aio.BaseError):
                 for chunk in coordinator_chunks([refused(error)]):

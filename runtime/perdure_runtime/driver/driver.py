@@ -100,6 +100,11 @@ class Driver:
         return len(commands.running) + len(commands.starting)
 
     @property
+    def replaying(self) -> bool:
+        """Whether recorded entries are still to be delivered, or to come."""
+        return self._machine.is_replaying
+
+    @property
     def idle(self) -> bool:
         """Whether the body waits for something from outside and may be evicted for room."""
         return self._machine.idle and not self._closed

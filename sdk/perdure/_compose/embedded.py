@@ -115,7 +115,7 @@ class EmbeddedLink:
     def _pass_on(self, messages: list[WorkerMessage]) -> None:
         try:
             self._coordinator.engine.receive(self._session_id, messages)
-        except ProtocolError as error:
+        except (ProtocolError, CoordinatorUnavailableError) as error:
             if not self._closed and not self._home.is_closed():
                 self._home.call_soon_threadsafe(self._lost, error)
 
@@ -131,7 +131,7 @@ class EmbeddedLink:
 
     # On the executor's loop.
 
-    def _lost(self, error: ProtocolError) -> None:
+    def _lost(self, error: PerdureError) -> None:
         """The session was taken from us, say after the machine had slept: begin another."""
         self._receiver.disconnected(error)
         self.connect_again()

@@ -124,6 +124,8 @@ class BodyActivation:
     def can_leave(self) -> bool:
         """See `Activation`."""
         driver = self._driver
+        if driver.replaying:  # pages are to come: a body that leaves now would never get to its end
+            return False
         return not (driver.running_steps or driver.ended or driver.blocked)
 
     @property
@@ -169,7 +171,7 @@ class BodyActivation:
 
     def cached(self) -> Cached | None:
         """See `Activation`."""
-        return self._driver.cached()
+        return None if self._driver.replaying else self._driver.cached()
 
     def evict(self) -> None:
         """See `Activation`."""

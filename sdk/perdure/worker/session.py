@@ -23,10 +23,9 @@ from typing import Final
 from perdure.client.endpoint import parse_endpoint
 from perdure.client.security import Tls
 from perdure.worker.link import LinkReceiver
-from perdure.worker.stream import Unwelcome, WorkerStream
-from perdure_runtime.core.errors import PerdureError, ProtocolError
-from perdure_runtime.core.messages import Hello, Refused, Welcome, WorkerMessage
-from perdure_runtime.wire.v1.status import error_from_name
+from perdure.worker.stream import Unwelcome, WorkerStream, welcome_in
+from perdure_runtime.core.errors import PerdureError
+from perdure_runtime.core.messages import Hello, Welcome, WorkerMessage
 
 _LOG = logging.getLogger("perdure.worker")
 FIRST_DELAY_S: Final = 0.02
@@ -160,11 +159,9 @@ class GrpcLink:
             if self._closing.is_set():
                 return
             stream.send([hello])
-            welcome, *rest = stream.receive() or (None,)
-            if isinstance(welcome, Refused):
-                raise Unwelcome(error_from_name(welcome.code, welcome.message))
-            if not isinstance(welcome, Welcome):
-                raise Unwelcome(ProtocolError("the coordinator's first message is no Welcome"))
+            while (begun := welcome_in(stream.receive())) is None:
+                pass
+            welcome, rest = begun
             stream.keep_alive(welcome.lease_ms)
             self._tell(partial(self._connected, stream, welcome))
             if rest:

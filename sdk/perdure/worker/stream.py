@@ -17,13 +17,26 @@ from typing import Final, Protocol, cast
 import grpc
 
 from perdure.client.endpoint import OPTIONS, REFUSALS, Endpoint, error_of
-from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError
-from perdure_runtime.core.messages import CoordinatorMessage, Heartbeat, WorkerMessage
+from perdure_runtime.core.errors import (
+    CoordinatorUnavailableError,
+    PerdureError,
+    ProtocolError,
+)
+from perdure_runtime.core.messages import (
+    CoordinatorMessage,
+    DrainCoordinator,
+    Heartbeat,
+    Refused,
+    Welcome,
+    WorkerMessage,
+)
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.wire.v1.rpc import WORKER_SESSION
+from perdure_runtime.wire.v1.status import error_from_name
 from perdure_runtime.wire.v1.streams import join, read_coordinator_frame, worker_chunks
 
 WELCOME_S: Final = 20.0
+EARLY: Final = (Heartbeat, DrainCoordinator)
 
 
 class _Call(Protocol):
@@ -40,6 +53,32 @@ class Unwelcome(Exception):
     def __init__(self, error: PerdureError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def welcome_in(
+    messages: Sequence[CoordinatorMessage],
+) -> tuple[Welcome, Sequence[CoordinatorMessage]] | None:
+    """The welcome that a session begins with, and what came with it; None: not yet.
+
+    Heartbeats and the news that the coordinator stops may come first: a welcome waits for the
+    disk, they do not.
+
+    Raises:
+        Unwelcome: there is none to be had.
+        CoordinatorUnavailableError: not from this coordinator now; connect again.
+    """
+    said = [message for message in messages if not isinstance(message, EARLY)]
+    if not said:
+        return None
+    first, *rest = said
+    if isinstance(first, Refused):
+        error = error_from_name(first.code, first.message)
+        if isinstance(error, CoordinatorUnavailableError):
+            raise error
+        raise Unwelcome(error)
+    if not isinstance(first, Welcome):
+        raise Unwelcome(ProtocolError("the coordinator's first message is no Welcome"))
+    return first, rest
 
 
 class WorkerStream:
