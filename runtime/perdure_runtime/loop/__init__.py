@@ -7,7 +7,7 @@ from perdure_runtime.loop.tasks import Future, Task
 from perdure_runtime.loop.teardown import tear_down
 from perdure_runtime.loop.time_calls import TimeCall, find_time_calls
 from perdure_runtime.loop.timers import DurableTimer
-from perdure_runtime.loop.virtual import real_monotonic, real_time
+from perdure_runtime.loop.virtual import real_monotonic, real_time, simulated_reality
 
 __all__ = [
     "DeterministicLoop",
@@ -22,5 +22,6 @@ __all__ = [
     "outside_of_slice",
     "real_monotonic",
     "real_time",
+    "simulated_reality",
     "tear_down",
 ]

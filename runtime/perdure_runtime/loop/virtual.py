@@ -12,9 +12,11 @@ from __future__ import annotations
 import functools
 import os
 import random
+import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure_runtime.loop.forbidden import refuse
@@ -85,10 +87,65 @@ class _Dispatch:
     def __repr__(self) -> str:
         return f"<{self.__module__}.{self.__qualname__}, virtual in slices>"
 
+    @contextmanager
+    def taken_for_real(self, substitute: Callable[..., Any]) -> Iterator[None]:
+        """Outside of slices, call this instead of the original, on this thread."""
+        real, thread = self._real, threading.get_ident()
+
+        def chosen(*args: Any, **kwargs: Any) -> Any:
+            mine = threading.get_ident() == thread
+            return (substitute if mine else real)(*args, **kwargs)
+
+        self._real = chosen
+        try:
+            yield
+        finally:
+            self._real = real
+
+
+_replaced: Final[dict[str, _Dispatch]] = {}
+
 
 def _replace(module: Any, name: str, virtual: Callable[..., Any]) -> None:
     """Make `module.name` call `virtual(loop, *args)` in a slice and the original elsewhere."""
-    setattr(module, name, _Dispatch(module, name, virtual))
+    dispatch = _replaced[f"{module.__name__}.{name}"] = _Dispatch(module, name, virtual)
+    setattr(module, name, dispatch)
+
+
+@contextmanager
+def simulated_reality(
+    now: Callable[[], float],
+    monotonic: Callable[[], float],
+    sleep: Callable[[float], None],
+    stream: random.Random,
+) -> Iterator[None]:
+    """What is real outside of slices, for simulations: this thread's clocks and randomness.
+
+    Machinery and user code that ask `time`, `random`, `os.urandom` and `uuid` get these; bodies
+    keep their own. `install` must have been called.
+
+    Args:
+        now: the wall clock in seconds.
+        sleep: instead of `time.sleep`.
+    """
+    substitutes: dict[str, Callable[..., Any]] = {
+        "time.time": now,
+        "time.time_ns": lambda: round(now() * 1e9),
+        "time.sleep": sleep,
+        "os.urandom": stream.randbytes,
+        "uuid.uuid4": lambda: uuid4_of(stream),
+    }
+    for name in ("monotonic", "perf_counter"):
+        substitutes[f"time.{name}"] = monotonic
+        substitutes[f"time.{name}_ns"] = lambda: round(monotonic() * 1e9)
+    for name in _replaced:
+        module, _, function = name.partition(".")
+        if module == "random":
+            substitutes[name] = getattr(stream, function)
+    with ExitStack() as stack:
+        for name, substitute in substitutes.items():
+            stack.enter_context(_replaced[name].taken_for_real(substitute))
+        yield
 
 
 def _sleep(loop: DeterministicLoop, seconds: float = 0) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -202,28 +202,8 @@ class KitCoordinator(EmbeddedCoordinator):
         return (
             self._serving.is_set()
             and (tick_ms is None or tick_ms > now_ms)
-            and self.engine.quiet
-            and len(disk.outbox) == self.engine.resting_letters
-            and not any(
-                row.status in BUSY
-                and row.task is None  # it waits for somebody outside
-                and not self._stands_behind(row)
-                and not (row.status is Status.QUEUED and self.engine.held_back(row.key))
-                for row in disk.rows.values()
-            )
+            and at_rest(self.engine, disk)
             and not any(timer.due_ms <= now_ms for timer in disk.timers.values())
-        )
-
-    def _stands_behind(self, row: ExecutionRow) -> bool:
-        """Whether an object's method waits for another one of that object."""
-        if not row.lane_order or row.status is not Status.QUEUED:
-            return False
-        lane = object_of(row.key.namespace, row.target)
-        return any(
-            0 < other.lane_order < row.lane_order
-            and not is_end(other.status)
-            and object_of(other.key.namespace, other.target) == lane
-            for other in self.disk.rows.values()
         )
 
     def ended(self, key: ExecutionKey) -> bool:
@@ -284,6 +264,34 @@ class KitCoordinator(EmbeddedCoordinator):
     def _refuse_unserved(self) -> None:
         if self._serving.is_set():
             self.engine.refuse_unserved()
+
+
+def at_rest(engine: Engine, disk: MemoryDisk) -> bool:
+    """Whether nothing goes on before a timer is due or somebody asks for something."""
+    return (
+        engine.quiet
+        and len(disk.outbox) == engine.resting_letters
+        and not any(
+            row.status in BUSY
+            and row.task is None  # it waits for somebody outside
+            and not stands_behind(disk.rows, row)
+            and not (row.status is Status.QUEUED and engine.held_back(row.key))
+            for row in disk.rows.values()
+        )
+    )
+
+
+def stands_behind(rows: Mapping[ExecutionKey, ExecutionRow], row: ExecutionRow) -> bool:
+    """Whether an object's method waits for another one of that object."""
+    if not row.lane_order or row.status is not Status.QUEUED:
+        return False
+    lane = object_of(row.key.namespace, row.target)
+    return any(
+        0 < other.lane_order < row.lane_order
+        and not is_end(other.status)
+        and object_of(other.key.namespace, other.target) == lane
+        for other in rows.values()
+    )
 
 
 class KitLink(EmbeddedLink):

@@ -78,6 +78,7 @@ class GrpcTransport(Transport):
         token: sent with every call.
         tls: files for `https://` that the system does not have.
         retry_s: for how long a request is tried again while nobody answers.
+        channel: instead of one to the endpoint, for simulations.
 
     Raises:
         InvalidArgumentError: the endpoint is none, or a TLS file cannot be read.
@@ -90,15 +91,11 @@ class GrpcTransport(Transport):
         token: str | None = None,
         tls: Tls | None = None,
         retry_s: float = 60.0,
+        channel: aio.Channel | None = None,
     ) -> None:
         self._endpoint = parse_endpoint(endpoint, token, tls)
         self._retry_s = retry_s
-        credentials = self._endpoint.credentials()
-        self._channel = (
-            aio.insecure_channel(self._endpoint.target, OPTIONS)
-            if credentials is None
-            else aio.secure_channel(self._endpoint.target, credentials, OPTIONS)
-        )
+        self._channel = _channel_to(self._endpoint) if channel is None else channel
         self._session = Multiplexer(self._channel, self._endpoint, retry_s)
         self._closed = False
 
@@ -210,6 +207,13 @@ class GrpcTransport(Transport):
                 return cast("bytes", answer)
             except grpc.RpcError as raised:
                 await patience.wait(error_of(raised))
+
+
+def _channel_to(endpoint: Endpoint) -> aio.Channel:
+    credentials = endpoint.credentials()
+    if credentials is None:
+        return aio.insecure_channel(endpoint.target, OPTIONS)
+    return aio.secure_channel(endpoint.target, credentials, OPTIONS)
 
 
 class _Patience:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 
@@ -38,7 +39,6 @@ from perdure_runtime.core.messages import (
 )
 from perdure_runtime.core.payload import Failure
 from perdure_runtime.failpoints import failpoint
-from perdure_runtime.loop import real_monotonic
 from perdure_runtime.serde import Serializers
 
 _LOG = logging.getLogger("perdure.worker")
@@ -55,6 +55,8 @@ class Executor:
         describe: makes the `Hello`, without the cached executions.
         max_cached: suspended bodies kept alive; with 0 each await ends in a replay.
         refused: told when the coordinator does not want this worker.
+        make_threads: where synchronous steps run, given how many may at a time.
+        make_watch: what watches for slices that block.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class Executor:
         serializers: Serializers,
         connected: Callable[[Welcome], None],
         refused: Callable[[PerdureError], None],
+        make_threads: Callable[[int], StepThreads] = StepThreads,
+        make_watch: Callable[[], SliceWatch] = SliceWatch,
     ) -> None:
         self._link = link
         self._methods = methods
@@ -76,8 +80,9 @@ class Executor:
         self._connected = connected
         self._refused = refused
         self._loop = asyncio.get_running_loop()
-        self._watch = SliceWatch()
-        self.host = Host(self._loop, StepThreads(slots), serializers, self._watch, self._make_ready)
+        self._watch = make_watch()
+        threads = make_threads(slots)
+        self.host = Host(self._loop, threads, serializers, self._watch, self._make_ready)
         self._activations: dict[int, Activation] = {}
         self._ready: deque[Activation] = deque()
         self._is_ready: set[Activation] = set()
@@ -252,7 +257,7 @@ class Executor:
 
     def _pump(self) -> None:
         """Work on ready activations for a while, then send."""
-        until_s = real_monotonic() + TURN_S
+        until_s = time.monotonic() + TURN_S
         ready, outbox = self._ready, self._outbox
         while ready:
             activation = ready.popleft()
@@ -268,7 +273,7 @@ class Executor:
                 self._queue(activation)
             elif activation not in self._is_ready:
                 self._settle(activation)
-            if real_monotonic() > until_s:
+            if time.monotonic() > until_s:
                 break
         if ready and not self._pump_due:
             self._pump_due = True

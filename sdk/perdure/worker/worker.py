@@ -24,6 +24,8 @@ from perdure.settings import load_settings
 from perdure.worker.executor import Executor
 from perdure.worker.lifespans import Lifespans
 from perdure.worker.link import WorkerLink
+from perdure.worker.threads import StepThreads
+from perdure.worker.watch import SliceWatch
 from perdure_runtime.core.entries import Target
 from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
 from perdure_runtime.core.limits import check_name
@@ -47,6 +49,8 @@ class Worker:
         make_link: how it reaches its coordinator.
         slots: executions with a slice or step in progress at a time.
         max_cached: suspended executions kept alive; others are replayed when they go on.
+        worker_id: unique among all worker processes; made up when empty.
+        make_threads, make_watch: see `Executor`; simulations have no threads.
     """
 
     def __init__(
@@ -58,8 +62,13 @@ class Worker:
         namespace: str = "default",
         slots: int = DEFAULT_SLOTS,
         max_cached: int = DEFAULT_MAX_CACHED,
+        worker_id: str = "",
+        make_threads: Callable[[int], StepThreads] = StepThreads,
+        make_watch: Callable[[], SliceWatch] = SliceWatch,
     ) -> None:
-        self.worker_id = f"{platform.node()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self.worker_id = worker_id or f"{platform.node()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._make_threads = make_threads
+        self._make_watch = make_watch
         self._services = services
         self._primary = primary
         self._more: dict[str, Service] = {}
@@ -134,6 +143,8 @@ class Worker:
             serializers=serializers,
             connected=self._connected,
             refused=self._refused,
+            make_threads=self._make_threads,
+            make_watch=self._make_watch,
         )
         self._lifespans = Lifespans(self._executor.host.resources)
         try:

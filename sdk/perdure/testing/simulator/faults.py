@@ -23,10 +23,12 @@ class Faults:
         lost_answer: per frame of the coordinator, of its connection to break instead: the other
             side does not know what became of its request, and says it again.
         worker_crash: per frame of a worker, of its process to die; another one begins.
+        worker_stop: per frame of a worker, of it to be stopped in good order, as by a deployment.
         freeze: per frame of a worker, of its process to be stopped, often for longer than its
             lease, and to go on as if nothing had happened.
         coordinator_crash: per commit, of the coordinator to die during it; the batch is wholly on
             disk or wholly not.
+        coordinator_stop: per commit, of the coordinator to be stopped in good order.
         crash_after_commit: per commit, of the coordinator to die between commit and answer.
         commit_lost: per commit, of it to succeed and to be reported as broken.
         disk_full: per commit, of it to be refused; nothing is written.
@@ -41,8 +43,10 @@ class Faults:
     drop: float = 0.01
     lost_answer: float = 0.02
     worker_crash: float = 0.02
+    worker_stop: float = 0.005
     freeze: float = 0.01
     coordinator_crash: float = 0.02
+    coordinator_stop: float = 0.01
     crash_after_commit: float = 0.02
     commit_lost: float = 0.01
     disk_full: float = 0.02
@@ -65,10 +69,10 @@ class Faults:
         return cls(limit=0).without(*KINDS)
 
     @classmethod
-    def only(cls, *kinds: str, limit: int = 20) -> Faults:
-        """These kinds, always, with their usual probabilities."""
+    def only(cls, *kinds: str, limit: int = 20, factor: float = 1.0) -> Faults:
+        """These kinds, in every run, with `factor` times their usual probabilities."""
         usual = cls()
-        chosen: dict[str, Any] = {kind: getattr(usual, kind) for kind in kinds}
+        chosen: dict[str, Any] = {kind: min(1.0, factor * getattr(usual, kind)) for kind in kinds}
         return replace(cls.none(), limit=limit, all_kinds=True, **chosen)
 
     def without(self, *kinds: str) -> Faults:
@@ -103,15 +107,15 @@ class Faults:
         changes: dict[str, Any] = {}
         for part in filter(None, text.split(",")):
             name, _, value = part.partition("=")
+            if name not in (*KINDS, "limit", "window_ms", "all_kinds"):
+                raise InvalidArgumentError(f"there is no fault {name!r}: {', '.join(KINDS)}")
             try:
                 if name in KINDS:
                     changes[name] = float(value)
                 elif name in ("limit", "window_ms"):
                     changes[name] = int(float(value))
-                elif name == "all_kinds":
-                    changes[name] = bool(int(value))
                 else:
-                    raise InvalidArgumentError(f"there is no fault {name!r}: {', '.join(KINDS)}")
+                    changes[name] = bool(int(value))
             except ValueError:
                 raise InvalidArgumentError(f"{part!r} is not name=number") from None
         return replace(cls(), **changes)

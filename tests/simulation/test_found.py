@@ -1,0 +1,61 @@
+"""What simulations found: each bug with the circumstances that it needs.
+
+The settings and faults are those that showed it; seeds are a few, as any will do.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from perdure.testing.simulator import Faults, corpus, simulate
+from perdure.worker.stream import Unwelcome, welcome_in
+from perdure_runtime.core.errors import CoordinatorUnavailableError
+from perdure_runtime.core.messages import DrainCoordinator, Evict, Heartbeat, Refused, Welcome
+
+WELCOME = Welcome("session", 1, "coordinator", 1000, 100, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_body_whose_journal_comes_in_pages_gets_to_its_end_without_a_cache(seed: int) -> None:
+    """It was handed back before its last page had come, for ever."""
+    run = simulate(
+        corpus.find("orders"), seed, Faults.none(), settings={"max_cached": 0, "page_entries": 1}
+    )
+    assert not run.violations
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_worker_that_lacks_pages_of_a_journal_does_not_keep_the_execution(seed: int) -> None:
+    """It was adopted after a reconnect, and waited for pages that nobody was to send."""
+    run = simulate(
+        corpus.find("orders"),
+        seed,
+        Faults.only("drop", factor=6.0),
+        settings={"max_cached": 1, "page_entries": 1, "workers": 1},
+    )
+    assert not run.violations
+
+
+def test_what_comes_before_a_welcome_is_no_refusal() -> None:
+    """The welcome waits for the disk; heartbeats and a stop do not: workers ended for good."""
+    assert welcome_in([Heartbeat()]) is None
+    assert welcome_in([DrainCoordinator()]) is None
+    assert welcome_in([Heartbeat(), WELCOME, Evict(1)]) == (WELCOME, [Evict(1)])
+    with pytest.raises(Unwelcome):
+        welcome_in([Evict(1)])
+
+
+def test_a_coordinator_that_is_not_ready_does_not_refuse_for_good() -> None:
+    """While it began anew after a full disk, workers that connected ended for good."""
+    with pytest.raises(CoordinatorUnavailableError):
+        welcome_in([Refused("CoordinatorUnavailableError", "reloading")])
+    with pytest.raises(Unwelcome, match="other name"):
+        welcome_in([Refused("InvalidArgumentError", "other name")])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_workers_come_back_when_the_disk_was_full(seed: int) -> None:
+    faults = Faults.only("disk_full", "slow_disk", factor=4.0)
+    run = simulate(corpus.find("orders"), seed, faults, settings={"lease_ms": 2000})
+    assert not run.violations
+    assert run.faults["disk_full"]
