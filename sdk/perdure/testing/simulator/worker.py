@@ -136,6 +136,11 @@ class SimulatedLink:
         if self._stream is not None:
             self._stream.send(messages)
 
+    def connect_again(self) -> None:
+        """See `GrpcLink`."""
+        if self._open is not None:
+            self._open.finish()
+
     async def close(self, grace_s: float = 5.0) -> None:
         """Send what is queued and end the session. Calling it again changes nothing."""
         self._closing.set()
