@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from random import Random
 from typing import Any, Final, NamedTuple
 
@@ -34,23 +35,7 @@ OPERATION_S: Final = 0.002
 SLOW_S: Final = 2.0
 FULL_S: Final = 3.0
 STOP_S: Final = 5.0
-READS: Final = (
-    "load_rows",
-    "load",
-    "scan_unfinished",
-    "scan_lanes",
-    "load_objects",
-    "timers_due",
-    "outbox",
-    "find_request",
-    "catalog",
-    "schedules",
-    "ended_before",
-    "query",
-    "events",
-    "waiting",
-    "deliverable",
-)
+OF_ITS_OWN: Final = ("acquire", "commit", "checkpoint", "close")
 
 
 @dataclass(slots=True)
@@ -73,7 +58,6 @@ class Disk:
     full_until_s: float = 0.0
 
 
-
 class SimulatedStore(MemoryStore):
     """See the module."""
 
@@ -84,12 +68,12 @@ class SimulatedStore(MemoryStore):
         self._stop = stop
         self._under_way: WriteBatch | None = None
 
-    async def acquire(self, owner: str) -> Ownership:
+    async def acquire(self, owner: str, floor: int = 0) -> Ownership:
         """See `Store`."""
         await self.pause()
         self._check_room()
         self._machine.trace.note(self._process.name, "owns the store")
-        return await super().acquire(owner)
+        return await super().acquire(owner, floor)
 
     async def commit(self, batch: WriteBatch) -> None:
         """See `Store`."""
@@ -150,17 +134,18 @@ class SimulatedStore(MemoryStore):
 def _taking_time(name: str) -> Any:
     plain = getattr(MemoryStore, name)
 
-    async def read(self: SimulatedStore, *args: Any, **options: Any) -> Any:
+    async def operate(self: SimulatedStore, *args: Any, **options: Any) -> Any:
         await self.pause()
         found = await plain(self, *args, **options)
         await self.pause()
         return found
 
-    return read
+    return operate
 
 
-for _name in READS:
-    setattr(SimulatedStore, _name, _taking_time(_name))
+for _name, _method in vars(MemoryStore).items():
+    if iscoroutinefunction(_method) and _name not in OF_ITS_OWN:
+        setattr(SimulatedStore, _name, _taking_time(_name))
 
 
 class _Details(NamedTuple):

@@ -30,10 +30,10 @@ from perdure_runtime.core.entries import (
     TimerFired,
     TimerStarted,
 )
-from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, next_chain
+from perdure_runtime.core.ids import ExecutionKey, next_chain
 from perdure_runtime.core.lifecycle import is_end
 from perdure_runtime.core.rows import ExecutionRow
-from perdure_runtime.memory import MemoryDisk
+from perdure_runtime.memory import End, MemoryDisk
 from perdure_runtime.storage import StoredEntry
 from perdure_runtime.wire.v1.entries import decode_entry
 
@@ -54,7 +54,7 @@ def broken_invariants(disk: MemoryDisk) -> list[str]:
     journals = {key: _decoded(stored) for key, stored in disk.journals.items()}
     found: list[str] = []
     for key, stored in disk.journals.items():
-        found += (f"{key.id}: {text}" for text in _places(stored))
+        found += (f"{key.id}: {text}" for text in _places(stored, disk.ends[key]))
     for key, journal in journals.items():
         found += (f"{key.id}: {text}" for text in _ends(journal))
         for attempt in _attempts(journal):
@@ -69,11 +69,11 @@ def _decoded(stored: Sequence[StoredEntry]) -> list[Recorded]:
     return [Recorded(each.index, each.time_ms, decode_entry(each.data)) for each in stored]
 
 
-def _places(stored: Sequence[StoredEntry]) -> Iterator[str]:
+def _places(stored: Sequence[StoredEntry], end: End) -> Iterator[str]:
     """I1: no gaps, time does not go back; the hash chain holds."""
-    chain, time_ms = CHAIN_START, 0
-    for index, each in enumerate(stored):
-        chain = next_chain(chain, each.data)
+    chain, time_ms = end.base, 0
+    for index, each in enumerate(stored, end.first):
+        chain = next_chain(chain, each.data, each.time_ms)
         if each.index != index:
             yield f"I1: entry {each.index} stands at {index}"
         if each.time_ms < time_ms:
@@ -81,6 +81,8 @@ def _places(stored: Sequence[StoredEntry]) -> Iterator[str]:
         if each.chain != chain:
             yield f"the hash chain is broken at {index}"
         time_ms = each.time_ms
+    if (end.first + len(stored), chain) != (end.length, end.chain):
+        yield f"the journal ends at {end.first + len(stored)} and not at {end.length}"
 
 
 def _ends(journal: Sequence[Recorded]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from perdure_runtime.core.entries import ExecutionEnded, Recorded
 from perdure_runtime.core.errors import PerdureError
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.messages import Ack, Activate, Adopt, Entries, Journal
-from perdure_runtime.memory import MemoryDisk
+from perdure_runtime.memory import NO_ENTRIES, MemoryDisk
 from perdure_runtime.wire.v1.client import ClientReply, ClientRequest
 from perdure_runtime.wire.v1.client_requests import WaitRequest
 from perdure_runtime.wire.v1.entries import decode_entry
@@ -93,11 +93,12 @@ class Observer:
         if key is None:
             self._failures.append(f"I3: news of epoch {epoch}, which was never issued")
             return
-        journal = self._disk().journals.get(key, [])
+        disk = self._disk()
+        journal, end = disk.journals.get(key, []), disk.ends.get(key, NO_ENTRIES)
         for item in items:
             first = item.index if isinstance(item, Recorded) else item.first_index
             count = 1 if isinstance(item, Recorded) else item.count
-            if first + count > len(journal):
+            if first + count > end.length:
                 self._failures.append(
                     f"I2: {key.id}: entry {first + count - 1} is told and not on disk"
                 )
@@ -107,8 +108,8 @@ class Observer:
                     f"I9: {key.id}: entry {first} is told after {self._next[epoch] - 1}"
                 )
             self._next[epoch] = first + count
-            if isinstance(item, Recorded):
-                stored = journal[first]
+            if isinstance(item, Recorded) and first >= end.first:
+                stored = journal[first - end.first]
                 if stored.time_ms != item.time_ms or decode_entry(stored.data) != item.entry:
                     self._failures.append(f"I2: {key.id}: entry {first} is another one on disk")
 
