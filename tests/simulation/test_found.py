@@ -59,3 +59,10 @@ def test_workers_come_back_when_the_disk_was_full(seed: int) -> None:
     run = simulate(corpus.find("orders"), seed, faults, settings={"lease_ms": 2000})
     assert not run.violations
     assert run.faults["disk_full"]
+
+
+@pytest.mark.parametrize("seed", [35, 39])
+def test_what_is_not_adopted_is_queued_again_although_it_left_the_memory(seed: int) -> None:
+    """It was forgotten while the decision was made, and then nobody queued it."""
+    run = simulate(corpus.find("orders"), seed, settings={"max_resident": 0, "max_finished": 2})
+    assert not run.violations

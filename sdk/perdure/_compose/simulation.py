@@ -14,7 +14,7 @@ from inspect import iscoroutinefunction
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from perdure._compose.kit import stands_behind
+from perdure._compose.kit import at_rest
 from perdure.testing.simulator.chaos import Chaos
 from perdure.testing.simulator.loop import Process, SimulatedLoop
 from perdure.testing.simulator.network import Network
@@ -25,11 +25,9 @@ from perdure_coordinator.services.admin import AdminService
 from perdure_coordinator.services.calls import Desk
 from perdure_coordinator.services.client import client_service
 from perdure_coordinator.services.worker import WorkerService
-from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.memory import MemoryDisk, MemoryStore
 from perdure_runtime.storage import Ownership, StoreBroken, StoreFull, WriteBatch
 
-BUSY: Final = (Status.QUEUED, Status.RUNNING)
 MANY: Final = 1_000  # crashes of workers are what this is about
 OPERATION_S: Final = 0.002
 SLOW_S: Final = 2.0
@@ -200,15 +198,8 @@ class SimulatedCoordinator:
     @property
     def quiet(self) -> bool:
         """Whether it serves, and nothing in it or on its disk is about to go on by itself."""
-        engine, memory = self.engine, self._disk.memory
-        if engine is None or self.process.dead or not engine.quiet or memory.outbox:
-            return False
-        return not any(
-            row.status in BUSY
-            and not stands_behind(memory.rows, row)
-            and not (row.status is Status.QUEUED and engine.held_back(row.key))
-            for row in memory.rows.values()
-        )
+        engine = self.engine
+        return engine is not None and not self.process.dead and at_rest(engine, self._disk.memory)
 
     def _stop_soon(self) -> None:
         self._disk.loop.spawn(self.process, self._stop(), "stop")

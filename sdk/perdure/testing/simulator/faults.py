@@ -87,6 +87,8 @@ class Faults:
 
     def text(self) -> str:
         """What differs from the usual, as `parse` reads it; "" for nothing."""
+        if self == Faults.none():
+            return "none"
         usual = Faults()
         parts = (
             f"{each.name}={getattr(self, each.name):g}"

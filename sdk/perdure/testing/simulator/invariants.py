@@ -23,6 +23,7 @@ from perdure_runtime.core.entries import (
     ExecutionCreated,
     ExecutionEnded,
     ExecutionRetried,
+    PromiseCreated,
     PromiseSettled,
     Recorded,
     StepCompleted,
@@ -147,8 +148,11 @@ def _attempt(entries: Sequence[Recorded]) -> Iterator[str]:
                     yield f"I10: the timer of {path} fires at {recorded.index} without being set"
                 elif recorded.time_ms < (due_ms := due[path].pop()):
                     yield f"I10: the timer of {path} fires {due_ms - recorded.time_ms} ms early"
-            case EventAwaited(path=path):
+            case EventAwaited(path=path, due_ms=due_ms):
                 waits[path] += 1
+                due.setdefault(path, []).append(due_ms)
+            case PromiseCreated(path=path, due_ms=due_ms):
+                due.setdefault(path, []).append(due_ms)
             case EventReceived(path=path, attempt=attempt) if attempt == number:
                 waits[path] -= 1
                 if waits[path] < 0:
