@@ -1,6 +1,6 @@
 # Every target makes its own virtual environment: `make test` is enough on a machine with Python 3.11.
 .DEFAULT_GOAL := check
-.PHONY: venv test demo check format format-check lint types imports proto proto-check wheel-smoke bench
+.PHONY: venv test demo check format format-check lint types imports proto proto-check wheel-smoke bench load audit
 
 # Paths that exist and hold Python; the list is computed so that a tree in the making can be checked.
 TYPED := $(foreach dir,runtime sdk coordinator tests benchmarks examples,$(if $(shell find $(dir) -name '*.py' 2>/dev/null | head -n 1),$(dir)))
@@ -48,3 +48,11 @@ wheel-smoke: venv
 
 bench: venv
 	.venv/bin/python -m benchmarks
+
+# The load tests in their full sizes, with figures; minutes.
+load: venv
+	.venv/bin/python -m benchmarks.load
+
+# Known vulnerabilities of what is installed. Needs a network: it asks the advisory database of PyPI.
+audit: venv
+	.venv/bin/python -m pip_audit --skip-editable

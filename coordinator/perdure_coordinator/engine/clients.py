@@ -54,6 +54,7 @@ from perdure_runtime.core.limits import (
     check_labels,
     check_name,
     check_payload_bytes,
+    check_text,
 )
 from perdure_runtime.core.lookup import HIDDEN, apply_write
 from perdure_runtime.core.payload import NULL, Payload
@@ -187,6 +188,7 @@ class Clients:
             check_name("metadata key", key)
             if len(value) > MAX_NAME_CHARS:
                 raise InvalidArgumentError(f"metadata {key!r} is longer than {MAX_NAME_CHARS}")
+            check_text(f"metadata {key!r}", value)
         check_labels(request.options.labels)
         check_trace(request.trace)
         if len(request.held) > MAX_HELD:

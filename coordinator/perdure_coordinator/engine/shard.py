@@ -39,7 +39,7 @@ from perdure_runtime.core import effects as fx
 from perdure_runtime.core import requests
 from perdure_runtime.core.client import Outcome
 from perdure_runtime.core.entries import Recorded
-from perdure_runtime.core.errors import DataLossError
+from perdure_runtime.core.errors import DataLossError, SerializationError
 from perdure_runtime.core.execution import Execution, apply, evolve
 from perdure_runtime.core.ids import ExecutionKey, next_chain
 from perdure_runtime.core.lifecycle import Status, is_end
@@ -165,11 +165,16 @@ class Shard:
 
     def create(self, execution: Execution, decision: fx.Decision) -> None:
         """A new execution enters the memory with its first decision."""
-        self.executions[execution.key] = execution
-        self.fresh[execution.key] = []
+        key, began = execution.key, execution.row.status
+        self.executions[key] = execution
+        self.fresh[key] = []
+        try:
+            self.decided(execution, decision)
+        except SerializationError:  # of its first entries: nothing is to be left of it
+            del self.executions[key], self.fresh[key]
+            raise
         self.pending.row(execution.row)
-        self.stats.moved(execution.row.target, execution.row.status)
-        self.decided(execution, decision)
+        self.stats.moved(execution.row.target, began)
 
     def copy(self, execution: Execution, journal: list[Recorded]) -> None:
         """A new execution enters the memory with entries of another's, as old as they are."""

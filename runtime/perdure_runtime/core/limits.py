@@ -54,6 +54,16 @@ def check_name(kind: str, name: str) -> str:
     return name
 
 
+def check_text(kind: str, text: str) -> None:
+    """Raise InvalidArgumentError for text that has no UTF-8 form."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(
+            f"{kind} holds a lone surrogate at position {error.start}; it has no UTF-8 form"
+        ) from None
+
+
 def check_execution_id(execution_id: str) -> str:
     """Return an id that a user may give to an execution (semantics, section 8)."""
     check_name("execution id", execution_id)

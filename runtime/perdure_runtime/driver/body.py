@@ -32,8 +32,9 @@ from perdure_runtime.core.issued import (
     PromiseRequest,
 )
 from perdure_runtime.core.machine import ReplayMachine
-from perdure_runtime.core.messages import Activate, Progress
+from perdure_runtime.core.messages import Activate
 from perdure_runtime.core.payload import NULL, Failure, Payload
+from perdure_runtime.core.progress import progress_of
 from perdure_runtime.core.retry import Retry
 from perdure_runtime.driver.futures import BranchFuture, CommandFuture
 from perdure_runtime.driver.options import ContinueAsNew, DriverOptions, TornDown
@@ -350,7 +351,7 @@ class Body:
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Say how far the body is; coalesced, and never backwards."""
         self._check_open()
-        self._machine.note_progress(Progress(done, total, message))
+        self._machine.note_progress(progress_of(done, total, message))
 
     # --- inside -------------------------------------------------------------------------
 

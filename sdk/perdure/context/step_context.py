@@ -12,6 +12,7 @@ from perdure.context.log import ExecutionLogger
 from perdure_runtime.core.errors import NotInExecutionError
 from perdure_runtime.core.messages import Progress
 from perdure_runtime.core.payload import Failure
+from perdure_runtime.core.progress import progress_of
 
 
 class StepContext:
@@ -75,7 +76,7 @@ class StepContext:
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Say how far the execution is."""
-        self._report(Progress(float(done), None if total is None else float(total), message))
+        self._report(progress_of(done, total, message))
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):

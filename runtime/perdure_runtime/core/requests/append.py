@@ -39,6 +39,7 @@ from perdure_runtime.core.limits import (
 from perdure_runtime.core.messages import Append
 from perdure_runtime.core.objects import OBJECT, chain_of
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.progress import encode_progress
 from perdure_runtime.core.requests.event import accept_send, accept_wait, withdraw
 from perdure_runtime.core.requests.promise import accept_promise, settle_again
 from perdure_runtime.core.requests.wake import cancel_child, move
@@ -75,7 +76,7 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
                     wake_index = execution.length + offset
         decision.effects.insert(0, Acknowledge(len(commands)))
     if request.progress is not None:
-        decision.changes["progress"] = msgspec.json.encode(request.progress)
+        decision.changes["progress"] = encode_progress(request.progress)
     idle = request.idle and request.consumed >= wake_index
     status = execution.row.status
     if idle and status is Status.RUNNING:

@@ -15,6 +15,7 @@ from perdure_runtime.core.lifecycle import Status, is_end
 from perdure_runtime.core.limits import MAX_DUE_MS, due_after
 from perdure_runtime.core.messages import Progress
 from perdure_runtime.core.payload import NULL, Failure
+from perdure_runtime.core.progress import encode_progress
 from perdure_runtime.core.requests.control import cancel, resume, retry
 from perdure_runtime.core.requests.dependency import add_dependency, remove_dependency
 from perdure_runtime.core.requests.task import (
@@ -205,7 +206,7 @@ def _progress(execution: Execution, request: TaskRequest, now_ms: int) -> Decisi
     )
     decision = Decision(entries=[reported])
     progress = Progress(percent, 100, request.message)
-    decision.changes["progress"] = msgspec.json.encode(progress)
+    decision.changes["progress"] = encode_progress(progress)
     if request.token:
         renewed = renew(execution, request.token, None, now_ms)
         decision.changes.update(renewed.changes)

@@ -1,0 +1,177 @@
+"""A secret that goes through everything is told by nothing.
+
+No log, no span, no metric, nothing that processes write, and no answer to another namespace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import secrets
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import perdure
+from perdure import DurableContext, DurableObject, ExecutionFailed, ctx, durable
+from perdure.errors import PerdureError
+from tests.integration.processes import PythonProcess
+from tests.integration.test_security import LISTENS, token_file
+from tests.integration.workers import WORKS, killed_at_the_end, worker_environment
+from tests.sdk.tracing import traced
+
+SECRET = "canary-" + secrets.token_hex(16)
+service = durable.service("canary")
+
+
+class Refused(Exception):
+    """Carries the secret in its arguments; its text, which spans show, has none."""
+
+    def __str__(self) -> str:
+        return "refused"
+
+
+def step(value: str) -> str:
+    """Returns it."""
+    ctx.log.info("a step runs")
+    return f"{value} again"
+
+
+def failing(value: str) -> None:
+    """Raises it."""
+    raise Refused(value)
+
+
+@durable.object(service="canary")
+class Safe(DurableObject):
+    """Keeps it."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.held = ""
+
+    async def keep(self, value: str) -> str:
+        """The state has it."""
+        self.held = value
+        return value
+
+
+@service.handler
+async def handle(value: str) -> str:
+    """Passes it on."""
+    return value
+
+
+@durable.function(service="canary", max_retries=1, retry_delay=0.001)
+async def carries(ctx: DurableContext, value: str) -> str:
+    """Everything has the secret in it."""
+    await ctx.state.set("secret", value)
+    ctx.emit(value)
+    await ctx.run(step, value)
+    await ctx.call("canary", "handle", value)
+    await (await ctx.get_object(Safe, "safe")).keep(value)
+    event = await ctx.wait_for_event("event")
+    try:
+        await ctx.run(failing, value)
+    except Exception as error:
+        if ctx.attempt == 1:
+            raise
+        return f"{event} {error}"
+    return "not reached"
+
+
+@durable.function(service="canary", max_retries=0)
+async def fails(ctx: DurableContext, value: str) -> None:
+    """Ends with it in its error."""
+    await ctx.run(failing, value)
+
+
+service.add_function(carries)
+service.add_function(fails)
+service.add_object(Safe)
+
+
+@pytest.mark.parametrize("max_cached", [100, 0])
+async def test_a_secret_is_in_no_log_span_or_metric(tmp_path: Path, max_cached: int) -> None:
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        with traced() as told:
+            async with perdure.embedded(
+                tmp_path / "perdure.db", services=[service], max_cached=max_cached
+            ) as runtime:
+                client = runtime.client
+                handle = await client.start(carries, SECRET, id="carries")
+                await client.send_event("event", SECRET)
+                assert SECRET in await handle.result()
+                failed = await client.start(fails, SECRET, id="fails")
+                with pytest.raises(ExecutionFailed, match="refused"):
+                    await failed.result()
+                stats = await client.transport.stats()
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    assert told.spans()
+    spans = [f"{span.to_json()}" for span in told.spans()]
+    assert not [span for span in spans if SECRET in span]
+    assert SECRET not in written.getvalue()
+    assert SECRET not in repr(stats)
+
+
+async def test_a_secret_is_in_nothing_that_processes_write(tmp_path: Path) -> None:
+    """Server and worker at debug level, with a token that is the secret too."""
+    tokens = token_file(tmp_path, SECRET)
+    loud = {"PERDURE_LOG": "debug", "PERDURE_LOG_LEVEL": "debug", "GRPC_VERBOSITY": "debug"}
+    place = ("--db", str(tmp_path / "perdure.db"), "--port", "0", "--metrics-port", "0")
+    process = PythonProcess(
+        "perdure",
+        ("server", *place, "--token-file", str(tokens)),
+        ready=LISTENS,
+        environment=loud,
+    )
+    async with killed_at_the_end(process):
+        await process.start()
+        assert process.match is not None
+        endpoint = f"127.0.0.1:{process.match[2]}"
+        environment = worker_environment(tmp_path / "witness") | {"PERDURE_TOKEN": SECRET} | loud
+        worker = PythonProcess(
+            "perdure",
+            ("worker", "tests.integration.test_canary:service", "--endpoint", endpoint),
+            ready=WORKS,
+            environment=environment,
+        )
+        connect = perdure.connect
+        async with (
+            killed_at_the_end(worker),
+            connect(endpoint, token=SECRET, ambient=False) as client,
+            connect(endpoint, token=SECRET, namespace="other", ambient=False) as other,
+        ):
+            await worker.start()
+            handle = await client.start("canary", "carries", SECRET, id="carries")
+            await client.send_event("event", SECRET)
+            assert SECRET in await handle.result(timeout=30)
+            texts = [await _told(ask) for ask in _asked(other, handle.id)]
+            assert not [text for text in texts if SECRET in text]
+            await worker.stop()
+        await process.stop()
+    for each in (process, worker):
+        assert SECRET not in each.told()
+
+
+def _asked(client: perdure.Client, id: str) -> list[Any]:
+    handle = client.get(id)
+    return [handle.describe(), handle.read_state(), client.retry(id), client.cancel(id)]
+
+
+async def _told(ask: Any) -> str:
+    try:
+        async with asyncio.timeout(10):
+            return str(await ask)
+    except PerdureError as error:
+        return str(error)
