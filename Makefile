@@ -1,6 +1,6 @@
 # Every target makes its own virtual environment: `make test` is enough on a machine with Python 3.11.
 .DEFAULT_GOAL := check
-.PHONY: venv test demo check format format-check lint types imports proto proto-check wheel-smoke bench load audit
+.PHONY: venv test prove demo check format format-check lint types imports proto proto-check wheel-smoke bench load audit
 
 # Paths that exist and hold Python; the list is computed so that a tree in the making can be checked.
 TYPED := $(foreach dir,runtime sdk coordinator tests benchmarks examples,$(if $(shell find $(dir) -name '*.py' 2>/dev/null | head -n 1),$(dir)))
@@ -15,6 +15,10 @@ $(STAMP): pyproject.toml
 
 test: venv
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+# What shows the promises of docs/guarantees.md, and a table of what was tried and broken on purpose.
+prove: venv
+	.venv/bin/python -m tests.proof $(PYTEST_ARGS)
 
 demo: venv
 	.venv/bin/python -m examples.demo.demo

@@ -15,6 +15,7 @@ from perdure_coordinator.engine.committer import Committer
 from tests.crashpoints.corpus import CASES, Case
 from tests.crashpoints.enumeration import enumerate_points
 from tests.integration.telling import say
+from tests.proof.counting import tried
 
 BY_NAME = {case.name: case for case in CASES}
 
@@ -23,6 +24,7 @@ BY_NAME = {case.name: case for case in CASES}
 async def test_no_kill_at_any_point_is_seen(case: Case) -> None:
     tally = await enumerate_points([case])
     say(f"{case.name}: {tally.faults} kills: {dict(tally.fired)}")
+    tried(cases=tally.cases)
     assert not tally.violations, "\n".join(tally.violations)
     assert tally.faults >= 20
 
@@ -30,6 +32,7 @@ async def test_no_kill_at_any_point_is_seen(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_no_kill_in_a_replay_is_seen(case: Case) -> None:
     tally = await enumerate_points([case], ["mid-replay", "timer-fired"], always_suspend=True)
+    tried(cases=tally.cases)
     assert not tally.violations, "\n".join(tally.violations)
     assert tally.faults
 

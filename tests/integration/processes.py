@@ -20,6 +20,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.proof.counting import tried
+
 READY: Final = re.compile(r"perdure: listening on (\S+):(\d+), database (.*), pid (\d+)")
 PATIENCE_S: Final = 30.0
 
@@ -52,6 +54,7 @@ class PythonProcess:
         self.output: list[str] = []
         self.errors: list[str] = []
         self._process: Process | None = None
+        self._counted: Process | None = None  # its violent end is in the figures of the proof
         self._readers: list[asyncio.Task[None]] = []
         self._line = asyncio.Event()
 
@@ -109,6 +112,9 @@ class PythonProcess:
         assert self._process is not None
         code = await self._process.wait()
         await asyncio.gather(*self._readers)
+        if code == -signal.SIGKILL and self._counted is not self._process:
+            self._counted = self._process
+            tried(faults=1)
         return code
 
     def tell(self, line: str) -> None:
@@ -148,6 +154,8 @@ class PythonProcess:
         """Send it a signal."""
         assert self._process is not None
         self._process.send_signal(number)
+        if number == signal.SIGSTOP:
+            tried(faults=1)
 
     async def stop(self) -> int:
         """SIGTERM, and wait for the end."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.apps.witness import WITNESS, seen
+from tests.proof.counting import tried
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +43,7 @@ async def test_a_killed_payment_is_never_made_twice(tmp_path: Path, point: str) 
         killed = code != 0
         if killed:
             assert -signal.SIGKILL == code
+            tried(faults=1)
             code, answer = await run(folder, "")
         assert 0 == code
         paid = [line for line in seen(folder / "witness") if line.name == "pay"]
