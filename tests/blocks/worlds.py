@@ -124,9 +124,9 @@ class FileStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
-    async def acquire(self, owner: str) -> Ownership:
+    async def acquire(self, owner: str, floor: int = 0) -> Ownership:
         """See `Store`."""
-        ownership: Ownership = await self._file.acquire(owner)
+        ownership: Ownership = await self._file.acquire(owner, floor)
         self._coordinator.disk.epoch = ownership.epoch
         return ownership
 
