@@ -5,6 +5,7 @@ Used by the kill tests, embedded and over processes alike.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +21,16 @@ class Block:
     """One block.
 
     Args:
+        input: "{id}" in it stands for the id of the execution; in the result too.
         bodies: names of the step and handler bodies that one undisturbed run has.
         at_once: how many of them may be in flight at a time.
         state: what `ctx.state` holds at the end.
         steps: how many of the bodies are steps, if that is not told by their names.
         rounds: whether the bodies run in rounds of `at_once`, each after the one before.
         inner_steps: whether the bodies are steps of one child, not children of their own.
+        children: how many there are, if the bodies do not tell.
+        in_order: whether bodies run one after the other, but for the first `at_once`.
+        stride: one of so many hits of a fail point kills, because there are many.
     """
 
     name: str
@@ -39,16 +44,25 @@ class Block:
     inner_steps: bool = False
     steps: int = 0
     rounds: bool = False
+    children: int | None = None
+    in_order: bool = True
+    stride: int = 1
 
     def place(self, body: str) -> int:
         """Where a body stands: each needs the results of all those before its place."""
+        if not self.in_order:
+            return int(body == self.bodies[-1])
         if self.rounds:
             return self.bodies.index(body) // self.at_once
         return 0 if self.bodies.index(body) < self.at_once else self.bodies.index(body)
 
     async def start(self, client: Client, id: str) -> ExecutionHandle[Any]:
         """Start it, or attach to the one of an earlier process."""
-        return await client.start(self.service, self.method, self.input, id=id)
+        return await client.start(self.service, self.method, _named(self.input, id), id=id)
+
+
+def _named(value: Any, id: str) -> Any:
+    return json.loads(json.dumps(value).replace("{id}", id))
 
 
 _SOURCES: Final = ("source1", "source2", "source3")
@@ -162,6 +176,42 @@ CORRESPONDENCE: Final = Block(
 )
 
 
+_ITEM: Final = {"id": "tea", "price": 12.5, "quantity": 3}
+_MANY: Final = 104
+
+ORDERS: Final = Block(
+    "order_management",
+    "patterns",
+    "order_management_workflow",
+    {"order_id": "order of {id}", "items": [_ITEM, _ITEM]},
+    {
+        "order_processed": True,
+        "shipping_scheduled": True,
+        "tracking_number": "track-order of {id}-f-2",
+    },
+    ("check_availability", "charge", "schedule"),
+    1,
+    {},
+    children=4,  # the methods; the bodies are what one of them calls
+    stride=4,
+)
+
+PERFORMANCE: Final = Block(
+    "high_performance",
+    "patterns",
+    "high_performance_pipeline",
+    list(range(_MANY)),
+    {"sums": [2 * sum(range(100)), 2 * sum(range(100, _MANY))], "items": _MANY},
+    (*(f"fast {n}" for n in range(_MANY)), "combine"),
+    2,  # batches of 100 side by side, each one item after the other
+    {},
+    in_order=False,
+    stride=100,
+)
+
+PATTERNS: Final = (ORDERS, PERFORMANCE)
+
+
 COMPLETIONS: Final = {
     "step_completed",
     "call_completed",
@@ -223,12 +273,15 @@ def check_bodies(block: Block, lines: Sequence[Seen], kills: int, least: int, mo
 
 async def check_execution(block: Block, client: Client, handle: ExecutionHandle[Any]) -> None:
     """Result, state and all journals, those of the children included, are what they must be."""
-    assert block.result == await handle.result()
+    assert _named(block.result, handle.id) == await handle.result()
     assert block.state == await handle.read_state()
     check_journal([entry async for entry in handle.history()])
     children = 0
     async for child in client.list(parent_id=handle.id):
         children += 1
         check_journal([entry async for entry in client.get(child.id).history()])
+    if block.children is not None:
+        assert block.children == children
+        return
     steps = block.steps or sum(body.startswith("fetch_data_source") for body in block.bodies)
     assert children == (1 if block.inner_steps else len(block.bodies) - steps)

@@ -61,7 +61,7 @@ async def kill_workers(
             await stack.enter_async_context(killed_at_the_end(other))
             await other.start()
         again = 0
-        for n in range(1, _MANY):
+        for count, n in enumerate(range(1, _MANY, block.stride)):
             fired, before = folder / f"fired-{n}", len(seen(witness))
             worker = make(endpoint, witness, namespace, point)
             async with killed_at_the_end(worker):
@@ -74,7 +74,7 @@ async def kill_workers(
             least = WORKER_POINTS.get(point, 0)
             again += check_bodies(block, seen(witness)[before:], kills, least, block.at_once)
             if not kills:
-                return n - 1, again
+                return count, again
     raise AssertionError(f"{point} fired a thousand times")
 
 
@@ -96,7 +96,7 @@ async def kill_coordinators(
         workers = [each(coordinator.endpoint, witness, "default", "") for each in make]
         await stack.enter_async_context(killed_at_the_end(*workers))
         again = 0
-        for n in range(1, _MANY):
+        for count, n in enumerate(range(1, _MANY, block.stride)):
             fired, before = folder / f"fired-{n}", len(seen(witness))
             arm(coordinator, point, n, fired)
             await coordinator.start()
@@ -109,6 +109,6 @@ async def kill_coordinators(
             kills = int(fired.exists())
             again += check_bodies(block, seen(witness)[before:], kills, 0, block.at_once)
             if not kills:
-                return n - 1, again
+                return count, again
             await coordinator.kill()
     raise AssertionError(f"{point} fired a thousand times")

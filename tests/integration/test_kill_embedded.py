@@ -8,12 +8,13 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.integration.apps.witness import WITNESS, seen
-from tests.integration.blocks import BLOCKS, Block, check_bodies
+from tests.integration.blocks import BLOCKS, PATTERNS, Block, check_bodies
 from tests.integration.telling import say
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,8 @@ POINTS = {
     "after-step-report": 0,
     "mid-replay": 0,
 }
+
+FEW_POINTS = ("before-commit", "after-commit-before-ack", "after-step-body")
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
@@ -55,7 +58,7 @@ async def enumerate_kills(
 ) -> tuple[int, int]:
     """Kill at the first, second, ... hit; returns how many kills, and how many bodies ran again."""
     again = 0
-    for n in range(1, 1000):
+    for count, n in enumerate(range(1, 1000, block.stride)):
         place = folder / f"{point}-{n}"
         place.mkdir(parents=True)
         async with room:
@@ -67,22 +70,33 @@ async def enumerate_kills(
         again += check_bodies(block, seen(place / "witness"), int(killed), least, block.at_once)
         if not killed:
             assert not (place / "fired").exists()
-            return n - 1, again
+            return count, again
     raise AssertionError(f"{point} fired a thousand times")
 
 
-@pytest.mark.timeout(600)
-async def test_a_process_killed_anywhere_goes_on_where_it_was(tmp_path: Path) -> None:
+async def kill_everywhere(blocks: Sequence[Block], points: Iterable[str], folder: Path) -> None:
+    """All blocks at all points, a few processes at a time."""
     room = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as group:
         found = {
             (block, point): group.create_task(
-                enumerate_kills(block, point, tmp_path / block.name, room)
+                enumerate_kills(block, point, folder / block.name, room)
             )
-            for block in BLOCKS
-            for point in POINTS
+            for block in blocks
+            for point in points
         }
     for (block, point), task in found.items():
         kills, again = task.result()
         say(f"{block.name}: {point}: {kills} kills, {again} bodies ran again")
         assert kills or (point == "timer-fired" and block.name != "process_data")
+
+
+@pytest.mark.timeout(600)
+async def test_a_process_killed_anywhere_goes_on_where_it_was(tmp_path: Path) -> None:
+    await kill_everywhere(BLOCKS, POINTS, tmp_path)
+
+
+@pytest.mark.timeout(600)
+async def test_orders_and_many_items_outlive_kills(tmp_path: Path) -> None:
+    """Objects: one hit of four. The block on performance, with two batches: one of a hundred."""
+    await kill_everywhere(PATTERNS, FEW_POINTS, tmp_path)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.blocks import BLOCKS, CORRESPONDENCE, SHARED_CHILD, Block
+from tests.integration.blocks import BLOCKS, CORRESPONDENCE, PATTERNS, SHARED_CHILD, Block
 from tests.integration.kills import (
     COORDINATOR_POINTS,
     SETTINGS,
@@ -45,6 +45,12 @@ def shared_child(endpoint: str, witness: Path, namespace: str, point: str) -> Py
     options = ("--max-cached", "0") if point == "mid-replay" else ()
     app = "tests.integration.apps.shared_child"
     return WorkerProcess(endpoint, app, witness, *options, namespace=namespace)
+
+
+def patterns(endpoint: str, witness: Path, namespace: str, point: str) -> PythonProcess:
+    """A worker for the blocks on objects and on performance, and what they call."""
+    app = "tests.integration.apps.patterns"
+    return WorkerProcess(endpoint, app, witness, namespace=namespace)
 
 
 def correspondence(endpoint: str, witness: Path, namespace: str, point: str) -> PythonProcess:
@@ -115,6 +121,25 @@ async def test_calls_that_share_a_child_outlive_kills(tmp_path: Path) -> None:
         for point in COORDINATOR_POINTS:
             kills = kill_coordinators(block, point, tmp_path / point, shared_child)
             group.create_task(fight(room, block, f"coordinator at {point}", kills))
+
+
+async def test_orders_and_many_items_outlive_kills(tmp_path: Path) -> None:
+    """Objects: one hit of four. The block on performance, with two batches: one of a hundred."""
+    room = asyncio.Semaphore(AT_ONCE)
+    async with (
+        started_coordinator(tmp_path, settings=SETTINGS) as coordinator,
+        asyncio.TaskGroup() as group,
+    ):
+        for block in PATTERNS:
+            point = "after-step-body"
+            folder = tmp_path / f"{block.name}-{point}"
+            kills = kill_workers(block, point, folder, coordinator.endpoint, patterns)
+            group.create_task(fight(room, block, f"worker at {point}", kills))
+            for point in ("in-commit", "after-commit-before-ack"):
+                kills = kill_coordinators(
+                    block, point, tmp_path / f"{block.name}-{point}", patterns
+                )
+                group.create_task(fight(room, block, f"coordinator at {point}", kills))
 
 
 async def test_events_and_promises_outlive_kills(tmp_path: Path) -> None:

@@ -8,13 +8,16 @@ import os
 import sys
 
 import perdure
-from tests.integration.apps.primitives import SERVICES
-from tests.integration.blocks import BLOCKS, check_execution
+from tests.integration.blocks import BLOCKS, PATTERNS, check_execution
 
 
 async def main(name: str, database: str) -> None:
     """Run the block of this name in this database to its end, and check it."""
-    block = next(block for block in BLOCKS if block.name == name)
+    block = next(block for block in (*BLOCKS, *PATTERNS) if block.name == name)
+    if block in PATTERNS:
+        from tests.integration.apps.patterns import SERVICES
+    else:
+        from tests.integration.apps.primitives import SERVICES
     max_cached = int(os.environ.get("PERDURE_TEST_MAX_CACHED", "1000"))
     async with perdure.embedded(database, services=SERVICES, max_cached=max_cached) as runtime:
         handle = await block.start(runtime.client, name)
