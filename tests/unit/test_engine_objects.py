@@ -408,6 +408,26 @@ async def test_a_start_says_what_its_starter_holds(database: Reopened) -> None:
             await engine.start(request("d", cart(), held=("nonsense",)))
 
 
+async def test_what_a_starter_held_may_be_called_when_it_has_given_it_back(
+    database: Reopened,
+) -> None:
+    """A step may start something and not wait for it: then its method ends, and holds nothing."""
+    async with running(await database.store()) as engine:
+        worker = ScriptedWorker(engine).hello(ADD, FLOW)
+        holder = await holding(engine, worker, "a", "7")
+        await engine.start(request("b", held=("Cart/7",)))
+        started = await taken(worker, "b")
+        await calls(worker, started, cart())
+        failure = (await answer(worker)).failure
+        assert failure is not None
+        assert failure.code is FailureCode.REENTRANCY
+        worker.say(ended(holder, state(1)))
+        await engine.wait("default", "a")
+        issued = call("0:2", "b", target=cart())
+        worker.say(Append(started.epoch, 1, 2, (issued,), idle=True))
+        assert state(1) == snapshot(await taken(worker, issued.child_id))
+
+
 async def test_two_chains_over_three_objects_do_not_wait_for_ever(database: Reopened) -> None:
     async with running(await database.store()) as engine:
         worker = ScriptedWorker(engine).hello(ADD)

@@ -105,7 +105,13 @@ class Objects:
                 self._shard.submit(victim.key, partial(self._end_victim, victim, failure))
 
     def reentrancy(self, namespace: str, target: Target, held: tuple[str, ...]) -> Failure | None:
-        """The failure of a call that would wait for its own callers; None: it would not."""
+        """The failure of a call that would wait for its own callers; None: it would not.
+
+        Who started the caller may have ended, and given back what it held: it did not wait for it.
+        """
+        lane = object_of(namespace, target)
+        if lane is None or self.lanes.head(lane) is None:
+            return None
         return reentrancy(target, self.spec_of(namespace, target), held)
 
     def missing_id(self, namespace: str, target: Target) -> Failure | None:
