@@ -165,8 +165,8 @@ class ReentrancyError(PerdureError):
 
     A chain is what one call made: calls, steps and what these start, as long as the method that
     holds the object runs. Who only attaches to an execution that exists already is not in its
-    chain: should that one call back, both wait until a cancel. Put such a call into `async with asyncio.timeout(...)`; its own
-    `timeout` is that of an execution which it makes, and counts for nothing where it attaches.
+    chain: should that one call back, both wait until a cancel. Put such a call into
+    `asyncio.timeout`; its own `timeout` counts for nothing where it attaches.
     """
 
 

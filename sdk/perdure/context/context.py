@@ -91,8 +91,7 @@ class DurableContext:
         """Call a function, flow or step as an execution of its own, or a method by names.
 
         Args:
-            timeout: seconds for the callee's whole execution; it is cancelled then. It is not for
-                one that `id` attaches to: put the call into `asyncio.timeout` there.
+            timeout: seconds for the callee's whole execution, unless it is attached to.
             retry: instead of the callee's own policy.
             id: of the new execution; an existing one with the same input is attached to.
             delay: seconds before it starts; the timeout counts them.
