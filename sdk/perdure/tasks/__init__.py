@@ -44,6 +44,7 @@ from perdure.tasks.tasks import DEFAULT_QUEUE, Tasks
 from perdure.tasks.values import (
     PRIORITIES,
     BulkResult,
+    Priority,
     Progress,
     QueueStats,
     Task,
@@ -64,6 +65,7 @@ __all__ = [
     "Claim",
     "ClaimLostError",
     "InvalidTransitionError",
+    "Priority",
     "Progress",
     "QueueStats",
     "Task",
