@@ -7,10 +7,13 @@ option and what is allowed. Which options there are is not known here.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeGuard
 
+from perdure_runtime.core.dependencies import Dependency, OnDependency
 from perdure_runtime.core.errors import InvalidArgumentError
+from perdure_runtime.core.limits import check_name
 
 OnExhausted = Literal["fail", "pause"]
 StateScope = Literal["execution", "function"]
@@ -121,3 +124,21 @@ def start_at_ms(when: object) -> int | None:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def dependencies(ids: Sequence[str], on_failed: str, on_cancelled: str) -> tuple[Dependency, ...]:
+    """Dependencies with their policies.
+
+    Raises:
+        InvalidArgumentError: there is no such policy.
+    """
+    if isinstance(ids, str):
+        raise InvalidArgumentError(f"give a list of ids to wait for, not the text {ids!r}")
+    if on_failed not in ("block", "fail", "ignore"):
+        raise InvalidArgumentError(f'on failure it is "block", "fail" or "ignore": {on_failed!r}')
+    if on_cancelled not in ("block", "cancel", "ignore"):
+        raise InvalidArgumentError(
+            f'on cancellation it is "block", "cancel" or "ignore": {on_cancelled!r}'
+        )
+    failed, cancelled = OnDependency(on_failed), OnDependency(on_cancelled)
+    return tuple(Dependency(check_name("execution id", id), failed, cancelled) for id in ids)

@@ -6,7 +6,7 @@ takes effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -19,6 +19,7 @@ from perdure.option_checks import (
     check_factor,
     check_number,
     check_seconds,
+    dependencies,
     error_classes,
     milliseconds,
     optional_milliseconds,
@@ -149,6 +150,10 @@ class Options:
 DEFAULT_OPTIONS: Final = Options()
 
 
+OnFailed = Literal["block", "fail", "ignore"]
+OnCancelled = Literal["block", "cancel", "ignore"]
+
+
 @dataclass(frozen=True, slots=True)
 class CallOptions:
     """What one start or call may say beside its input; None leaves it to the definition.
@@ -164,6 +169,10 @@ class CallOptions:
         service: instead of the service that the definition belongs to.
         metadata: small strings that stay with the execution.
         labels: what `client.list(labels=)` and the bulk operations find it by; they never change.
+        after: ids of executions that have to complete before this one begins.
+        on_dependency_failed: when one of them fails or times out: "block" (wait on, it may be
+            retried), "fail" or "ignore" (as if it had completed).
+        on_dependency_cancelled: when one is cancelled: "block", "cancel" or "ignore".
 
     Raises:
         InvalidArgumentError: a value is not allowed.
@@ -179,6 +188,9 @@ class CallOptions:
     service: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    after: Sequence[str] = ()
+    on_dependency_failed: OnFailed = "block"
+    on_dependency_cancelled: OnCancelled = "block"
 
     def __post_init__(self) -> None:
         where = "options"
@@ -213,6 +225,7 @@ class CallOptions:
                     f"{where}: metadata[{key!r}] must be a string, not {type(value).__name__}"
                 )
         check_labels(self.labels)
+        dependencies(self.after, self.on_dependency_failed, self.on_dependency_cancelled)
 
     def merged(self, changes: Mapping[str, Any]) -> CallOptions:
         """A copy with the given options; those that are None change nothing."""

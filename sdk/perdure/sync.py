@@ -27,9 +27,10 @@ from typing import (
 )
 
 from perdure.client.ambient import ambient_client
-from perdure.client.client import Client, StartKeywords
+from perdure.client.client import Client
 from perdure.client.handle import ExecutionHandle
 from perdure.client.schedule import ScheduleHandle, ScheduleKeywords
+from perdure.client.start_options import StartKeywords
 from perdure.context.ambient import current_context
 from perdure.embedding import RETENTION_S
 from perdure.objects.proxy import RemoteMethod
@@ -280,6 +281,7 @@ class SyncClient(_Twin[Client]):
     list = _iterating(Client.list)
     read_state = _blocking(Client.read_state)
     send_event = _blocking(Client.send_event)
+    annotate = _blocking(Client.annotate)
     complete_promise = _blocking(Client.complete_promise)
     fail_promise = _blocking(Client.fail_promise)
     heartbeat_promise = _blocking(Client.heartbeat_promise)

@@ -110,7 +110,7 @@ CASES: list[tuple[str, Entry]] = [
     ("task assigned by Ada", TaskMoved(TaskStatus.ASSIGNED, "assigned", ADA, 1)),
     ("task released: late", TaskMoved(TaskStatus.QUEUED, "released", message="late")),
     ("task progress 25 % by Ada: read", TaskReported("progress", ADA, "read", 25.0)),
-    ("task comment by Ada: fine", TaskReported("comment", ADA, "fine")),
+    ("comment by Ada: fine", TaskReported("comment", ADA, "fine")),
     (
         "dependency settled: execution a completed",
         DependencyChanged(DependencyChange.SETTLED, Dependency("a"), Status.COMPLETED),

@@ -55,6 +55,7 @@ from perdure_runtime.core.entries import (
     StepCompleted,
     StepFailed,
     StepStarted,
+    TaskReported,
     TimerFired,
     TimerStarted,
     ValueEmitted,
@@ -567,6 +568,13 @@ def _no_event(wait: Issued) -> Failure:
     )
 
 
+_PASSED: Final = (
+    *(AttemptStarted, AttemptEnded),
+    *(ExecutionCreated, ExecutionContinued, ExecutionEnded, ExecutionRetried),
+    *(DependencyChanged, Paused, Resumed, TaskReported),
+)
+"""Entries that are nothing to a body."""
+
 _PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | None]]] = {
     StepStarted: ReplayMachine._pass_step_started,
     StepCompleted: ReplayMachine._pass_step_completed,
@@ -588,13 +596,5 @@ _PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | No
     PromiseSettled: ReplayMachine._pass_promise_settled,
     CancelRequested: ReplayMachine._pass_cancel,
     AttemptTimedOut: ReplayMachine._pass_attempt_timed_out,
-    AttemptStarted: ReplayMachine._pass_nothing,
-    AttemptEnded: ReplayMachine._pass_nothing,
-    ExecutionCreated: ReplayMachine._pass_nothing,
-    ExecutionContinued: ReplayMachine._pass_nothing,
-    ExecutionEnded: ReplayMachine._pass_nothing,
-    ExecutionRetried: ReplayMachine._pass_nothing,
-    DependencyChanged: ReplayMachine._pass_nothing,
-    Paused: ReplayMachine._pass_nothing,
-    Resumed: ReplayMachine._pass_nothing,
+    **dict.fromkeys(_PASSED, ReplayMachine._pass_nothing),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
 from enum import Enum
 from functools import partial
 from typing import (
@@ -11,7 +10,6 @@ from typing import (
     Any,
     Final,
     Literal,
-    TypedDict,
     TypeVar,
     TypeVarTuple,
     Unpack,
@@ -19,6 +17,7 @@ from typing import (
 )
 from uuid import uuid4
 
+from perdure.client.annotations import annotate
 from perdure.client.control import Selection, control_many, control_one
 from perdure.client.events import failure_of, send_event, settle_promise
 from perdure.client.handle import ExecutionHandle
@@ -31,7 +30,7 @@ from perdure.client.schedule import (
     create_schedule,
     list_schedules,
 )
-from perdure.client.start_options import start_options
+from perdure.client.start_options import StartKeywords, start_options
 from perdure.client.step_ids import id_in_step
 from perdure.client.transport import Transport
 from perdure.decorators.keywords import check_keywords
@@ -39,7 +38,10 @@ from perdure.definition import Definition, Kind
 from perdure.objects.contexts import without_contexts
 from perdure.objects.definition import MethodDefinition, object_key
 from perdure.option_checks import Errors
-from perdure.options import NO_CALL_OPTIONS, CallOptions, RetryPolicy
+from perdure.options import (
+    NO_CALL_OPTIONS,
+    CallOptions,
+)
 from perdure.registry import DEFAULT_SERVICE, definition_of, is_placed, target_of
 from perdure_runtime.core.client import (
     ControlOperation,
@@ -71,21 +73,6 @@ class _Unset(Enum):
 
 
 _UNSET: Final = _Unset.UNSET
-
-
-class StartKeywords(TypedDict, total=False):
-    """Options of a start; see `CallOptions`."""
-
-    id: str | None
-    id_policy: Literal["attach", "reject"]
-    priority: int
-    start_at: datetime | float | None
-    delay: float | None
-    timeout: float | None
-    retry: RetryPolicy | int | None
-    service: str | None
-    metadata: Mapping[str, str] | None
-    labels: Mapping[str, str] | None
 
 
 class Client:
@@ -395,6 +382,18 @@ class Client:
     async def read_state(self, id: str) -> dict[str, Any]:
         """What the `ctx.state` of an execution holds. Raises `NotFoundError`."""
         return await self.get(id).read_state()
+
+    async def annotate(self, id: str, text: str, author: str = "") -> None:
+        """Add a remark to an execution's history, whatever its status: `history` shows it.
+
+        Args:
+            author: id of who remarks it.
+
+        Raises:
+            NotFoundError: there is no such execution.
+            InvalidArgumentError: the text is empty or longer than 4,096 characters.
+        """
+        await annotate(self.transport, self.namespace, id, text, author)
 
     # --- events and promises -------------------------------------------------------------------
 

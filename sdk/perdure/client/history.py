@@ -204,7 +204,7 @@ def _told_of_task(
         id = entry.dependency.id
         what = f"{entry.change.value}: execution {id}"
         return id, f"dependency {what} {entry.status or ''}".rstrip(), None
-    told = f"task {entry.event}"
+    told = entry.event if entry.event == "comment" else f"task {entry.event}"
     if isinstance(entry, TaskReported) and entry.percent is not None:
         told += f" {entry.percent:g} %"
     if entry.actor is not None:

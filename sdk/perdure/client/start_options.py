@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from perdure.option_checks import milliseconds, optional_milliseconds, start_at_ms
-from perdure.options import DEFAULT_RETRY, CallOptions, retry_policy
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, TypedDict
+
+from perdure.option_checks import dependencies, milliseconds, optional_milliseconds, start_at_ms
+from perdure.options import (
+    DEFAULT_RETRY,
+    CallOptions,
+    OnCancelled,
+    OnFailed,
+    RetryPolicy,
+    retry_policy,
+)
 from perdure_runtime.core.entries import StartOptions
 
 
@@ -23,4 +34,25 @@ def start_options(options: CallOptions) -> StartOptions:
         handler_retry=DEFAULT_RETRY.core(),
         metadata=dict(options.metadata),
         labels=dict(options.labels),
+        after=dependencies(
+            options.after, options.on_dependency_failed, options.on_dependency_cancelled
+        ),
     )
+
+
+class StartKeywords(TypedDict, total=False):
+    """Options of a start; see `CallOptions`."""
+
+    id: str | None
+    id_policy: Literal["attach", "reject"]
+    priority: int
+    start_at: datetime | float | None
+    delay: float | None
+    timeout: float | None
+    retry: RetryPolicy | int | None
+    service: str | None
+    metadata: Mapping[str, str] | None
+    labels: Mapping[str, str] | None
+    after: Sequence[str]
+    on_dependency_failed: OnFailed
+    on_dependency_cancelled: OnCancelled

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _WHERE: Final = "ctx.call()"
 _NO_OPTIONS: Final = CallOptions()
-_OUTSIDE_ONLY: Final = ("priority", "start_at", "id_policy", "metadata", "labels")
+_OUTSIDE_ONLY: Final = ("priority", "start_at", "id_policy", "metadata", "labels", "after")
 
 
 class CallKeywords(TypedDict, total=False):

@@ -9,14 +9,14 @@ client's part. Calls give `Coroutine[None, None, T]`: an `Any` in its place woul
 from __future__ import annotations
 
 import functools
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar
 
 from perdure.context.ambient import current_context, current_step
 from perdure.decorators.calling import call_function, split_context
 from perdure.definition import Definition
-from perdure.options import NO_CALL_OPTIONS, CallOptions, RetryPolicy
+from perdure.options import NO_CALL_OPTIONS, CallOptions, OnCancelled, OnFailed, RetryPolicy
 from perdure_runtime.core.errors import NotDeterministicError
 
 if TYPE_CHECKING:
@@ -94,6 +94,9 @@ class DurableFunction(Generic[P, T]):
         service: str | None = None,
         metadata: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
+        after: Sequence[str] | None = None,
+        on_dependency_failed: OnFailed | None = None,
+        on_dependency_cancelled: OnCancelled | None = None,
     ) -> DurableFunction[P, T]:
         """The same function with options for its calls and starts; see `CallOptions`.
 

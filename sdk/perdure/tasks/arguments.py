@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from perdure.option_checks import optional_milliseconds
 from perdure.tasks.values import TaskFunction
-from perdure_runtime.core.dependencies import Dependency, OnDependency
 from perdure_runtime.core.errors import InvalidArgumentError
-from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.tasks import TaskStatus
 
 
@@ -26,22 +24,6 @@ def as_function(function: TaskFunction | Mapping[str, Any] | str) -> TaskFunctio
         return TaskFunction(**fields)
     except TypeError as error:
         raise InvalidArgumentError(f"{fields!r} is no function of a task: {error}") from None
-
-
-def dependencies(ids: Sequence[str], on_failed: str, on_cancelled: str) -> tuple[Dependency, ...]:
-    """Dependencies with their policies.
-
-    Raises:
-        InvalidArgumentError: there is no such policy.
-    """
-    if on_failed not in ("block", "fail", "ignore"):
-        raise InvalidArgumentError(f'on failure it is "block", "fail" or "ignore": {on_failed!r}')
-    if on_cancelled not in ("block", "cancel", "ignore"):
-        raise InvalidArgumentError(
-            f'on cancellation it is "block", "cancel" or "ignore": {on_cancelled!r}'
-        )
-    failed, cancelled = OnDependency(on_failed), OnDependency(on_cancelled)
-    return tuple(Dependency(check_name("task id", id), failed, cancelled) for id in ids)
 
 
 def task_status_of(word: str) -> TaskStatus:

@@ -10,17 +10,16 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import uuid4
 
 import msgspec
 
-from perdure.option_checks import optional_milliseconds, start_at_ms
-from perdure.options import RetryPolicy, retry_policy
+from perdure.option_checks import dependencies, optional_milliseconds, start_at_ms
+from perdure.options import OnCancelled, OnFailed, RetryPolicy, retry_policy
 from perdure.tasks.arguments import (
     as_function,
     claim_milliseconds,
-    dependencies,
     task_status_of,
 )
 from perdure.tasks.claim import Claim
@@ -58,9 +57,6 @@ from perdure_runtime.core.tasks import ANYONE, TaskOptions, TaskStatus, WorkerRe
 DEFAULT_QUEUE: Final = "tasks"
 BULK: Final = 500
 LEASE_S: Final = 30.0
-
-OnFailed = Literal["block", "fail", "ignore"]
-OnCancelled = Literal["block", "cancel", "ignore"]
 
 
 class Tasks(Finding):

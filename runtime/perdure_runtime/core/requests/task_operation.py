@@ -28,7 +28,7 @@ from perdure_runtime.core.requests.task import (
     renew,
     state_of,
 )
-from perdure_runtime.core.requests.wake import end, enqueue, move
+from perdure_runtime.core.requests.wake import end, enqueue, move, news
 from perdure_runtime.core.retry import retry_delay_ms
 from perdure_runtime.core.rows import TimerKind
 from perdure_runtime.core.tasks import TaskStatus, WorkerRef, cannot, check_task_move
@@ -52,6 +52,8 @@ def operate(execution: Execution, request: TaskRequest, now_ms: int, draw: float
         if request.dependency is None:
             raise InvalidArgumentError("say which execution to depend on no longer")
         return remove_dependency(execution, request.dependency.id, now_ms)
+    if request.operation is TaskOperation.COMMENT:
+        return _comment(execution, request)
     check_claim(execution, request.token)
     match request.operation:
         case TaskOperation.MOVE:
@@ -66,8 +68,6 @@ def operate(execution: Execution, request: TaskRequest, now_ms: int, draw: float
             return release(execution, request.message)
         case TaskOperation.RETRY:
             return retry(execution, request.input, now_ms)
-        case TaskOperation.COMMENT:
-            return _comment(execution, request)
         case _:
             return _update(execution, request)
 
@@ -215,8 +215,16 @@ def _progress(execution: Execution, request: TaskRequest, now_ms: int) -> Decisi
 
 
 def _comment(execution: Execution, request: TaskRequest) -> Decision:
-    state_of(execution)
-    return Decision(entries=[TaskReported("comment", request.worker, request.message)])
+    """A remark on any execution, whatever its status. A worker that holds it gets the entry, as it
+    gets every entry in order, and passes it."""
+    if request.token:
+        check_claim(execution, request.token)
+    decision, entry = Decision(), TaskReported("comment", request.worker, request.message)
+    if execution.epoch:
+        news(execution, decision, entry)
+    else:
+        decision.entries.append(entry)
+    return decision
 
 
 def _update(execution: Execution, request: TaskRequest) -> Decision:
