@@ -11,7 +11,7 @@ import msgspec
 
 from perdure_coordinator.config import Config
 from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
-from perdure_runtime.own_process import prepare
+from perdure_runtime.grpc_loading import load_grpc
 
 FAILED = 1
 USAGE = 2
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=f"settings: {', '.join(Config.__struct_fields__)}",
     )
     given = parser.parse_args(arguments)
-    prepare()  # before what imports it
+    load_grpc()  # before what imports it
     from perdure_coordinator.security import Security
     from perdure_coordinator.serving import Options, serve
 

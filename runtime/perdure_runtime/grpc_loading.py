@@ -11,20 +11,21 @@ import os
 import sys
 from typing import Final
 
-NO_FORK_HANDLERS: Final = ("GRPC_ENABLE_FORK_SUPPORT", "0")
-"""Else a child that is forked while gRPC is busy dies of SIGSEGV in gRPC's own handlers, sometimes,
-even if it never uses gRPC."""
+SETTINGS: Final = {
+    # Else a child that is forked while gRPC is busy dies of SIGSEGV in gRPC's own handlers, now and
+    # then, even if it never uses gRPC.
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
+    # The older way to poll sockets: a message takes a quarter less time from process to process
+    # (`benchmarks --cases ping`). Names that gRPC does not know are ignored.
+    "GRPC_EXPERIMENTS": "-event_engine_client,-event_engine_listener",
+}
 
-OLDER_POLLING: Final = ("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
-"""A message takes a quarter less time from process to process (`benchmarks --cases ping`). Names
-that gRPC does not know are ignored."""
 
-
-def load_grpc(*settings: tuple[str, str]) -> None:
+def load_grpc() -> None:
     """Import gRPC, if it is there, with settings that nobody else has made."""
     if "grpc" in sys.modules:
         return
-    made = {name: value for name, value in settings if name not in os.environ}
+    made = {name: value for name, value in SETTINGS.items() if name not in os.environ}
     os.environ.update(made)
     try:
         with contextlib.suppress(ModuleNotFoundError):

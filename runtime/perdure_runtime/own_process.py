@@ -8,14 +8,7 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-from perdure_runtime.grpc_loading import NO_FORK_HANDLERS, OLDER_POLLING, load_grpc
-
 _YOUNG: Final = 20_000  # objects between two looks for young cycles; CPython's own is 700
-
-
-def prepare() -> None:
-    """Load what has to be loaded in a certain way; before anything else is imported."""
-    load_grpc(NO_FORK_HANDLERS, OLDER_POLLING)
 
 
 def settle() -> None:

@@ -21,7 +21,7 @@ from perdure_coordinator.metrics import attach, detach
 from perdure_coordinator.store import file_of, open_store
 from perdure_coordinator.store.sqlite import SqliteStore, real_path
 from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError
-from perdure_runtime.grpc_loading import NO_FORK_HANDLERS, load_grpc
+from perdure_runtime.grpc_loading import load_grpc
 from perdure_runtime.storage import Store
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class EmbeddedCoordinator:
 
 
 def _load_server() -> type[Server]:
-    load_grpc(NO_FORK_HANDLERS)  # a user who embeds never asked for it: it may not hurt their forks
+    load_grpc()  # a user who embeds never asked for it: it may not hurt their forks
     from perdure_coordinator.server import Server
 
     return Server

@@ -30,7 +30,7 @@ from perdure_runtime.core.errors import (
     DatabaseInUseError,
     PerdureError,
 )
-from perdure_runtime.grpc_loading import NO_FORK_HANDLERS, load_grpc
+from perdure_runtime.grpc_loading import load_grpc
 
 _LOG = logging.getLogger("perdure.embedded")
 UNIX: Final = "unix:"
@@ -247,7 +247,7 @@ class SharedFile:
             )
         try:
             use_grpc()
-            load_grpc(NO_FORK_HANDLERS)
+            load_grpc()
             import grpc  # noqa: F401 - is it there?
         except ModuleNotFoundError:
             raise DatabaseInUseError(

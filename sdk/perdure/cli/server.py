@@ -60,9 +60,9 @@ def server(
     pending_limit_bytes: Limit = 64 * 1024 * 1024,
 ) -> None:
     """Run a coordinator until Ctrl-C or SIGTERM."""
-    from perdure_runtime.own_process import prepare
+    from perdure_runtime.grpc_loading import load_grpc
 
-    prepare()
+    load_grpc()
     try:
         from perdure._compose.server import run_server
     except ModuleNotFoundError as error:

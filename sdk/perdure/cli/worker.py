@@ -54,9 +54,9 @@ def worker(
     if processes > 1:
         raise SystemExit(supervise([*own_command(), "--processes", "1"], processes))
     with failures_shown("stopped"):
-        from perdure_runtime.own_process import prepare
+        from perdure_runtime.grpc_loading import load_grpc
 
-        prepare()
+        load_grpc()
         from perdure.cli.telemetry import set_up_telemetry
         from perdure.settings import load_settings
 

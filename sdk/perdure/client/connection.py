@@ -10,6 +10,7 @@ from perdure.client.client import Client
 from perdure.client.security import Tls
 from perdure.settings import load_settings
 from perdure_runtime.core.errors import InvalidArgumentError
+from perdure_runtime.grpc_loading import load_grpc
 
 
 @asynccontextmanager
@@ -44,6 +45,7 @@ async def connect(
             "connect() needs an endpoint, for instance http://localhost:8080; pass one or set "
             "PERDURE_ENDPOINT"
         )
+    load_grpc()
     from perdure.client.grpc_transport import GrpcTransport
 
     transport = GrpcTransport(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perdure.client.client import Client
 from perdure.executor.errors import refusal
 from perdure.service import Service
+from perdure_runtime.grpc_loading import load_grpc
 
 if TYPE_CHECKING:
     from perdure.worker.worker import Worker
@@ -73,6 +74,7 @@ async def open_storage(
 async def _connect(
     stack: AsyncExitStack, endpoint: str, services: list[Service], options: dict[str, Any]
 ) -> Place:
+    load_grpc()
     from perdure.client.connection import connect
     from perdure.settings import load_settings
     from perdure.worker.session import GrpcLink

@@ -30,6 +30,7 @@ from perdure_runtime.core.entries import Target
 from perdure_runtime.core.errors import InvalidArgumentError, PerdureError
 from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.messages import Hello, Welcome
+from perdure_runtime.grpc_loading import load_grpc
 from perdure_runtime.serde import Serializers
 
 if TYPE_CHECKING:
@@ -321,6 +322,7 @@ def get_worker(
         )
 
     def make_link() -> WorkerLink:
+        load_grpc()
         from perdure.worker.session import GrpcLink
 
         return GrpcLink(endpoint, token=settings.token, tls=tls or settings.tls())
