@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from perdure.errors import InvalidArgumentError
 from perdure.executor import (
     CancelSignal,
     ChildTask,
@@ -385,6 +386,11 @@ async def test_a_child_of_another_executor_fails_the_parent(make_executor: Make)
     assert execution.status == "failed"
     assert execution.error is not None
     assert "Task stranger not found" in execution.error.message
+
+
+def test_a_bad_concurrency_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="max_concurrent_task_executions must be 1 to"):
+        DurableExecutor("never_opened.db", max_concurrent_task_executions=0)
 
 
 # --- handles -------------------------------------------------------------------------------------

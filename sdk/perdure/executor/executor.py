@@ -39,6 +39,7 @@ from perdure.executor.task_context import TaskContext
 from perdure.executor.task_options import MAX_MS
 from perdure.executor.validation import by_function, by_schema
 from perdure.executor.values import TextSerializer, Values
+from perdure.option_checks import check_count
 from perdure.service import Service
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ I = TypeVar("I")  # noqa: E741 - input
 O = TypeVar("O")  # noqa: E741 - output
 V = TypeVar("V")
 DEFAULT_EXPIRE_MS: Final = 60_000
+DEFAULT_CONCURRENCY: Final = 200
 _SHUTDOWN: Final = "Executor shutdown"
 
 
@@ -72,11 +74,12 @@ class DurableExecutor:
         enable_debug: whether `logger.debug` is called.
         expire_ms: taken for compatibility; a lost executor's work goes on elsewhere in lease time,
             which is shorter than the default of 60,000.
+        max_concurrent_task_executions: how many pieces of code run here at a time.
         name: of the tasks' service; executors of one name share their tasks.
         namespace, token, tls: of a coordinator at an endpoint.
 
     Raises:
-        DurableTaskError: an option is not allowed.
+        DurableTaskError, InvalidArgumentError: an option is not allowed.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class DurableExecutor:
         logger: Logger | None = None,
         enable_debug: bool = False,
         expire_ms: int = DEFAULT_EXPIRE_MS,
+        max_concurrent_task_executions: int = DEFAULT_CONCURRENCY,
         name: str = "executor",
         namespace: str | None = None,
         token: str | None = None,
@@ -95,7 +99,14 @@ class DurableExecutor:
         self.shutdown_signal = Signal()
         self.expire_ms = expire_ms if expire_ms > 0 else DEFAULT_EXPIRE_MS
         self._storage = check_storage(storage)
+        slots = check_count(
+            "DurableExecutor()",
+            "max_concurrent_task_executions",
+            max_concurrent_task_executions,
+            minimum=1,
+        )
         self._options = {"namespace": namespace, "token": token, "tls": tls}
+        self._slots = slots
         self._logger: Logger = logger or logging.getLogger("perdure.executor")
         self._debugs = enable_debug
         self._workshop = Workshop.of(name, Values(serializer), self.shutdown_signal, self._changed)
@@ -405,7 +416,7 @@ class DurableExecutor:
 
     async def run(self) -> None:
         """Start, and shut down on SIGTERM or SIGINT; returns then."""
-        await self.start()
+        self._check_open()
         loop = asyncio.get_running_loop()
         added = []
         stop = Signal()
@@ -416,6 +427,7 @@ class DurableExecutor:
                     added.append(number)
         self.shutdown_signal.on_cancelled(stop.give)
         try:
+            await self.start()  # a signal that comes meanwhile is heeded, too
             await stop.wait()
         finally:
             for number in added:
@@ -465,7 +477,7 @@ class DurableExecutor:
     async def _opened(self) -> Place:
         if self._opening is None or (self._opening.done() and self._opening.exception()):
             opening = open_storage(
-                self._stack, self._storage, self._workshop.services, self._options
+                self._stack, self._storage, self._workshop.services, self._slots, self._options
             )
             self._opening = asyncio.ensure_future(opening)
         return await asyncio.shield(self._opening)

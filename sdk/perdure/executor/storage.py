@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from perdure.worker.worker import Worker
 
 Storage = str | PathLike[str] | Client | Callable[[], Client]
-SLOTS: Final = 200
 MAX_CACHED: Final = 10_000
 _SCHEMES: Final = ("http://", "https://")
 
@@ -54,12 +53,17 @@ def check_storage(storage: object) -> Storage:
 
 
 async def open_storage(
-    stack: AsyncExitStack, storage: Storage, services: list[Service], options: dict[str, Any]
+    stack: AsyncExitStack,
+    storage: Storage,
+    services: list[Service],
+    slots: int,
+    options: dict[str, Any],
 ) -> Place:
     """Open a storage until the stack is closed.
 
     Args:
         services: filled before `work` is called.
+        slots: how much runs here at a time.
         options: `namespace`, `token` and `tls`, None for what the settings say.
     """
     if isinstance(storage, Client):
@@ -67,12 +71,16 @@ async def open_storage(
     if callable(storage):
         return Place(storage, _nothing, None)
     if isinstance(storage, str) and storage.startswith(_SCHEMES):
-        return await _connect(stack, storage, services, options)
-    return await _share(stack, fspath(storage), services, options["namespace"] or "default")
+        return await _connect(stack, storage, services, slots, options)
+    return await _share(stack, fspath(storage), services, slots, options["namespace"] or "default")
 
 
 async def _connect(
-    stack: AsyncExitStack, endpoint: str, services: list[Service], options: dict[str, Any]
+    stack: AsyncExitStack,
+    endpoint: str,
+    services: list[Service],
+    slots: int,
+    options: dict[str, Any],
 ) -> Place:
     load_grpc()
     from perdure.client.connection import connect
@@ -86,7 +94,7 @@ async def _connect(
         lambda: services,
         lambda: GrpcLink(endpoint, token=settings.token, tls=options["tls"] or settings.tls()),
         namespace=client.namespace,
-        slots=SLOTS,
+        slots=slots,
         max_cached=MAX_CACHED,
     )
     stack.push_async_callback(worker.stop, 0.0)
@@ -94,14 +102,14 @@ async def _connect(
 
 
 async def _share(
-    stack: AsyncExitStack, path: str, services: list[Service], namespace: str
+    stack: AsyncExitStack, path: str, services: list[Service], slots: int, namespace: str
 ) -> Place:
     from perdure._compose.runtime import open_embedded
 
     offered: list[Service] = []  # nothing before `work`: the file is open for its client at first
     runtime = await stack.enter_async_context(
         open_embedded(
-            path, services=offered, namespace=namespace, slots=SLOTS, max_cached=MAX_CACHED
+            path, services=offered, namespace=namespace, slots=slots, max_cached=MAX_CACHED
         )
     )
 

@@ -1,0 +1,1 @@
+"""A file pipeline: text files are uploaded, titled and summarised, whatever is killed meanwhile."""
