@@ -66,3 +66,11 @@ def test_what_is_not_adopted_is_queued_again_although_it_left_the_memory(seed: i
     """It was forgotten while the decision was made, and then nobody queued it."""
     run = simulate(corpus.find("orders"), seed, settings={"max_resident": 0, "max_finished": 2})
     assert not run.violations
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_page_that_only_holds_what_is_before_a_run_is_not_sent(seed: int) -> None:
+    """An activation came twice with one epoch, first without entries."""
+    program = corpus.find("cursor-of-continue-as-new")
+    run = simulate(program, seed, Faults.none(), settings={"page_entries": 1, "max_cached": 0})
+    assert not run.violations

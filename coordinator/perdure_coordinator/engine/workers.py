@@ -432,6 +432,8 @@ class Workers:
             if check.problem:
                 shard.quarantine.take(execution, check.problem)
                 break
+            if not entries:
+                continue  # it held what stands before the run
             more = check.index < upto
             head: Activate | Journal = (
                 self._activate(execution, spec, epoch, (), more)
