@@ -1,6 +1,6 @@
 # Every target makes its own virtual environment: `make test` is enough on a machine with Python 3.11.
 .DEFAULT_GOAL := check
-.PHONY: venv test prove demo check format format-check lint types imports proto proto-check wheel-smoke bench load audit
+.PHONY: venv test prove demo check format format-check lint types imports proto proto-check wheel-smoke bench load audit simulate soak
 
 # Paths that exist and hold Python; the list is computed so that a tree in the making can be checked.
 TYPED := $(foreach dir,runtime sdk coordinator tests benchmarks examples,$(if $(shell find $(dir) -name '*.py' 2>/dev/null | head -n 1),$(dir)))
@@ -60,3 +60,12 @@ load: venv
 # Known vulnerabilities of what is installed. Needs a network: it asks the advisory database of PyPI.
 audit: venv
 	.venv/bin/python -m pip_audit --skip-editable
+
+SEEDS ?= 0..2000
+
+# What CI runs: seeds of the simulator, half with the corpus and half with random programs.
+simulate: venv
+	.venv/bin/python -m perdure.testing.simulator --program all,random --seeds $(SEEDS) --processes 2
+
+# For hours: make soak SEEDS=0..1000000
+soak: simulate

@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m perdure.testing.simulator",
         description="Run programs in a seeded world in which much goes wrong.",
     )
-    parser.add_argument("--program", default="all", help="a name, or all: in turn; see --list")
+    parser.add_argument("--program", default="all", help="names, all, random; in turn")
     parser.add_argument("--seed", type=int, default=0, help="of one run")
     parser.add_argument("--seeds", help="A..B: many runs, from A to B without B")
     parser.add_argument("--processes", type=int, default=1, help="for many runs")
@@ -83,7 +83,7 @@ def _many(asked: argparse.Namespace, faults: Faults) -> int:
     first, _, last = asked.seeds.partition("..")
     if not (first.isdigit() and last.isdigit()):
         raise InvalidArgumentError(f"--seeds {asked.seeds} is not A..B")
-    programs = names() if asked.program == "all" else asked.program.split(",")
+    programs = asked.program.split(",")
     began_s = time.monotonic()
 
     def progress(summary: Summary) -> None:

@@ -87,7 +87,7 @@ class Faults:
 
     def text(self) -> str:
         """What differs from the usual, as `parse` reads it; "" for nothing."""
-        if self == Faults.none():
+        if not self.active:
             return "none"
         usual = Faults()
         parts = (

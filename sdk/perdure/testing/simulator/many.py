@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Final
 
+from perdure.testing.simulator.corpus import RANDOM, names
 from perdure.testing.simulator.faults import Faults
 from perdure.testing.simulator.shrink import Case
 
@@ -73,6 +74,16 @@ def run_some(cases: Sequence[Case]) -> Summary:
     return summary
 
 
+def program_of(programs: Sequence[str], seed: int) -> str:
+    """Which program a seed runs: each in turn, `all` for each of the corpus in turn, `random` for
+    the random one of the seed."""
+    chosen, turn = programs[seed % len(programs)], seed // len(programs)
+    if chosen == "all":
+        known = names()
+        return known[turn % len(known)]
+    return f"{RANDOM}{seed}" if chosen == RANDOM.removesuffix(":") else chosen
+
+
 def run_many(
     programs: Sequence[str],
     seeds: range,
@@ -81,12 +92,12 @@ def run_many(
     processes: int,
     told: Callable[[Summary], None] = lambda summary: None,
 ) -> Summary:
-    """Run each seed with one of the programs in turn.
+    """Run each seed with one of the programs in turn; see `program_of`.
 
     Args:
         told: gets what came of all runs so far, now and then.
     """
-    cases = [Case(programs[seed % len(programs)], seed, faults) for seed in seeds]
+    cases = [Case(program_of(programs, seed), seed, faults) for seed in seeds]
     chunks = [cases[first : first + CHUNK] for first in range(0, len(cases), CHUNK)]
     summary = Summary()
     if processes <= 1:

@@ -112,18 +112,23 @@ def _candidates(case: Case) -> Iterator[tuple[Case, str]]:
     faults = case.faults
     for index, program in enumerate(smaller_than(case.made())):
         yield replace(case, smaller=(*case.smaller, index)), f"a smaller program: {program.name}"
-    if faults.active:
-        yield replace(case, faults=faults.without(*faults.active)), "no faults"
-    for limit in sorted({0, faults.limit // 2, max(0, faults.limit - 1)}):
-        if limit < faults.limit:
-            yield replace(case, faults=replace(faults, limit=limit)), f"{limit} faults at most"
-    for kind in faults.active:
-        yield replace(case, faults=faults.without(kind)), f"without {kind}"
-    if faults.window_ms > 1_000:
-        window_ms = faults.window_ms // 2
-        shorter = replace(faults, window_ms=window_ms)
-        yield replace(case, faults=shorter), f"faults during {window_ms} ms"
+    for fewer, what in _fewer(faults):
+        yield replace(case, faults=fewer), what
     for name, value in CALM.items():
         if name not in case.settings:
             settings = {**case.settings, name: value}
             yield replace(case, settings=settings), f"{name}={value}"
+
+
+def _fewer(faults: Faults) -> Iterator[tuple[Faults, str]]:
+    if not faults.active:
+        return
+    yield Faults.none(), "no faults"
+    for limit in sorted({0, faults.limit // 2, max(0, faults.limit - 1)}):
+        if limit < faults.limit:
+            yield replace(faults, limit=limit), f"{limit} faults at most"
+    for kind in faults.active:
+        yield faults.without(kind), f"without {kind}"
+    if faults.window_ms > 1_000:
+        window_ms = faults.window_ms // 2
+        yield replace(faults, window_ms=window_ms), f"faults during {window_ms} ms"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -198,10 +199,10 @@ class SchedulesOverOutages(Case):
         for id in ticks:
             yield from seen(run, f"tick {id}")
         if not run.faults.get("clock_jump"):
-            seconds = [int(id[-3:-1]) for id in ticks]
-            for before, after in pairwise(seconds):
-                if (before + 1) % 60 != after:
-                    yield f"no tick between second {before} and second {after}"
+            times = [datetime.fromisoformat(id.removeprefix("every@")) for id in ticks]
+            for before, after in pairwise(times):
+                if after - before != timedelta(seconds=1):
+                    yield f"no tick between {before} and {after}"
 
 
 @add
