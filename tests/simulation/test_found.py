@@ -74,3 +74,10 @@ def test_a_page_that_only_holds_what_is_before_a_run_is_not_sent(seed: int) -> N
     program = corpus.find("cursor-of-continue-as-new")
     run = simulate(program, seed, Faults.none(), settings={"page_entries": 1, "max_cached": 0})
     assert not run.violations
+
+
+@pytest.mark.xfail(strict=True, reason="the ids of children repeat when a deleted id is used again")
+def test_children_of_a_deleted_execution_are_not_those_of_its_successor() -> None:
+    """Open: see `open_bug` of the program; it joins the corpus when this passes."""
+    runs = [simulate(corpus.find("deleted-and-late"), seed, Faults.none()) for seed in (10, 47)]
+    assert not any(run.violations for run in runs)
