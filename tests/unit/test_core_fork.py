@@ -28,7 +28,14 @@ from perdure_runtime.core.errors import InvalidArgumentError, NotFoundError
 from perdure_runtime.core.ids import ExecutionKey, root_key_base
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.machine import ReplayMachine
-from perdure_runtime.core.requests.fork import COMPLETES, OPENS, RUN, SIGNALS, WHOLE
+from perdure_runtime.core.requests.fork import (
+    COMPLETES,
+    OPENS,
+    RUN,
+    SIGNALS,
+    STARTS_ANEW,
+    WHOLE,
+)
 from perdure_runtime.core.rows import ExecutionRow, TimerKind
 from perdure_runtime.testing.history import KEY, START_MS, TARGET, History, payload, writes
 from tests.unit.core_history import FLOW, call, step
@@ -59,7 +66,7 @@ def as_history(entries: list[Recorded]) -> History:
 
 
 def test_every_kind_of_entry_has_its_place_in_a_fork() -> None:
-    placed = (*WHOLE, *OPENS, *COMPLETES, *RUN, *SIGNALS)
+    placed = (*WHOLE, *OPENS, *COMPLETES, *RUN, *STARTS_ANEW, *SIGNALS)
     assert set(get_args(Entry)) == set(placed)
     assert len(placed) == len(set(placed))
 

@@ -13,8 +13,7 @@ from perdure_runtime.core.errors import DataLossError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import Status, is_end
-from perdure_runtime.core.messages import Progress
-from perdure_runtime.core.rows import ExecutionRow
+from perdure_runtime.core.rows import ExecutionRow, last_progress
 from perdure_runtime.integrity import ADVICE
 
 
@@ -53,7 +52,7 @@ class Describer:
             version=row.build_id,
             error=f"{DataLossError.__name__}: {row.damage}" if row.damage else row.error,
             detail=ADVICE if row.damage else row.detail,
-            progress=msgspec.json.decode(row.progress, type=Progress) if row.progress else None,
+            progress=last_progress(row),
             parent_id=row.parent.key.id if row.parent else "",
             labels=row.labels,
             task=row.task,

@@ -48,6 +48,7 @@ from perdure_runtime.core.messages import (
     Welcome,
     WorkerMessage,
 )
+from perdure_runtime.core.rows import last_progress
 from perdure_runtime.core.version import negotiate
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.integrity import JournalCheck
@@ -409,6 +410,7 @@ class Workers:
             entries,
             more,
             execution.patches,
+            last_progress(row),
         )
 
     async def _send_journal(

@@ -20,7 +20,7 @@ DEPENDENCY_CHANGE_REMOVED: DependencyChange
 DEPENDENCY_CHANGE_SETTLED: DependencyChange
 
 class Entry(_message.Message):
-    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "step_started", "patch_decided", "forgotten", "value_emitted", "event_awaited", "event_sent", "promise_created", "call_completed", "timer_fired", "event_received", "promise_settled", "execution_created", "execution_ended", "execution_retried", "execution_continued", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed", "task_moved", "task_reported", "dependency_changed")
+    __slots__ = ("index", "time_ms", "step_completed", "step_failed", "call_issued", "timer_started", "branch_completed", "command_reused", "state_written", "step_started", "patch_decided", "forgotten", "value_emitted", "step_checkpointed", "event_awaited", "event_sent", "promise_created", "call_completed", "timer_fired", "event_received", "promise_settled", "execution_created", "execution_ended", "execution_retried", "execution_continued", "attempt_started", "attempt_ended", "attempt_timed_out", "cancel_requested", "paused", "resumed", "task_moved", "task_reported", "dependency_changed")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     STEP_COMPLETED_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,7 @@ class Entry(_message.Message):
     PATCH_DECIDED_FIELD_NUMBER: _ClassVar[int]
     FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     VALUE_EMITTED_FIELD_NUMBER: _ClassVar[int]
+    STEP_CHECKPOINTED_FIELD_NUMBER: _ClassVar[int]
     EVENT_AWAITED_FIELD_NUMBER: _ClassVar[int]
     EVENT_SENT_FIELD_NUMBER: _ClassVar[int]
     PROMISE_CREATED_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +68,7 @@ class Entry(_message.Message):
     patch_decided: PatchDecided
     forgotten: Forgotten
     value_emitted: ValueEmitted
+    step_checkpointed: StepCheckpointed
     event_awaited: EventAwaited
     event_sent: EventSent
     promise_created: PromiseCreated
@@ -87,7 +89,7 @@ class Entry(_message.Message):
     task_moved: TaskMoved
     task_reported: TaskReported
     dependency_changed: DependencyChanged
-    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., patch_decided: _Optional[_Union[PatchDecided, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., event_awaited: _Optional[_Union[EventAwaited, _Mapping]] = ..., event_sent: _Optional[_Union[EventSent, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., event_received: _Optional[_Union[EventReceived, _Mapping]] = ..., promise_settled: _Optional[_Union[PromiseSettled, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., execution_continued: _Optional[_Union[ExecutionContinued, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ..., task_moved: _Optional[_Union[TaskMoved, _Mapping]] = ..., task_reported: _Optional[_Union[TaskReported, _Mapping]] = ..., dependency_changed: _Optional[_Union[DependencyChanged, _Mapping]] = ...) -> None: ...
+    def __init__(self, index: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., call_issued: _Optional[_Union[CallIssued, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., branch_completed: _Optional[_Union[BranchCompleted, _Mapping]] = ..., command_reused: _Optional[_Union[CommandReused, _Mapping]] = ..., state_written: _Optional[_Union[StateWritten, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., patch_decided: _Optional[_Union[PatchDecided, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ..., value_emitted: _Optional[_Union[ValueEmitted, _Mapping]] = ..., step_checkpointed: _Optional[_Union[StepCheckpointed, _Mapping]] = ..., event_awaited: _Optional[_Union[EventAwaited, _Mapping]] = ..., event_sent: _Optional[_Union[EventSent, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., call_completed: _Optional[_Union[CallCompleted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., event_received: _Optional[_Union[EventReceived, _Mapping]] = ..., promise_settled: _Optional[_Union[PromiseSettled, _Mapping]] = ..., execution_created: _Optional[_Union[ExecutionCreated, _Mapping]] = ..., execution_ended: _Optional[_Union[ExecutionEnded, _Mapping]] = ..., execution_retried: _Optional[_Union[ExecutionRetried, _Mapping]] = ..., execution_continued: _Optional[_Union[ExecutionContinued, _Mapping]] = ..., attempt_started: _Optional[_Union[AttemptStarted, _Mapping]] = ..., attempt_ended: _Optional[_Union[AttemptEnded, _Mapping]] = ..., attempt_timed_out: _Optional[_Union[AttemptTimedOut, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ..., task_moved: _Optional[_Union[TaskMoved, _Mapping]] = ..., task_reported: _Optional[_Union[TaskReported, _Mapping]] = ..., dependency_changed: _Optional[_Union[DependencyChanged, _Mapping]] = ...) -> None: ...
 
 class StateWrite(_message.Message):
     __slots__ = ("key", "json", "payload")
@@ -162,6 +164,22 @@ class StepFailed(_message.Message):
     due_ms: int
     writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
     def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ..., key: _Optional[bytes] = ..., failure: _Optional[_Union[_common_pb2.Failure, _Mapping]] = ..., tries: _Optional[int] = ..., delay_ms: _Optional[int] = ..., due_ms: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class StepCheckpointed(_message.Message):
+    __slots__ = ("path", "key", "number", "name", "value", "writes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    key: bytes
+    number: int
+    name: str
+    value: _common_pb2.Payload
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, path: _Optional[str] = ..., key: _Optional[bytes] = ..., number: _Optional[int] = ..., name: _Optional[str] = ..., value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
 
 class CallIssued(_message.Message):
     __slots__ = ("path", "target", "input", "key", "child_id", "timeout_ms", "retry", "handler_retry", "detached", "delay_ms", "writes", "compensates")

@@ -246,7 +246,7 @@ class Welcome(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., protocol: _Optional[int] = ..., coordinator_id: _Optional[str] = ..., lease_ms: _Optional[int] = ..., resume_ms: _Optional[int] = ..., server_time_ms: _Optional[int] = ...) -> None: ...
 
 class Activate(_message.Message):
-    __slots__ = ("epoch", "namespace", "id", "run", "attempt", "target", "kind", "entries", "more", "patches")
+    __slots__ = ("epoch", "namespace", "id", "run", "attempt", "target", "kind", "entries", "more", "patches", "progress")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -257,6 +257,7 @@ class Activate(_message.Message):
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
     PATCHES_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     namespace: str
     id: str
@@ -267,7 +268,8 @@ class Activate(_message.Message):
     entries: _containers.RepeatedCompositeFieldContainer[_journal_pb2.Entry]
     more: bool
     patches: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, epoch: _Optional[int] = ..., namespace: _Optional[str] = ..., id: _Optional[str] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., kind: _Optional[str] = ..., entries: _Optional[_Iterable[_Union[_journal_pb2.Entry, _Mapping]]] = ..., more: bool = ..., patches: _Optional[_Iterable[str]] = ...) -> None: ...
+    progress: _common_pb2.Progress
+    def __init__(self, epoch: _Optional[int] = ..., namespace: _Optional[str] = ..., id: _Optional[str] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., kind: _Optional[str] = ..., entries: _Optional[_Iterable[_Union[_journal_pb2.Entry, _Mapping]]] = ..., more: bool = ..., patches: _Optional[_Iterable[str]] = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ...) -> None: ...
 
 class Journal(_message.Message):
     __slots__ = ("epoch", "entries", "more")

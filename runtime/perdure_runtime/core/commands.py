@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from perdure_runtime.core.arrivals import Arrivals, Wait
+from perdure_runtime.core.checkpoints import Checkpoints
 from perdure_runtime.core.entries import (
     BranchCompleted,
     CallIssued,
@@ -65,6 +66,7 @@ class Commands:
         starting: by path, steps whose start is on its way into the journal.
         gated: whether a ready step waits for the record of a promise.
         arrivals: the events that no wait has got yet.
+        checkpoints: what steps have recorded of their own progress.
     """
 
     def __init__(self, key: ExecutionKey, run: int, attempt: int, limit: int | None) -> None:
@@ -83,6 +85,7 @@ class Commands:
         self._generations: dict[bytes, int] = {}
         self.gated = False
         self.arrivals = Arrivals()
+        self.checkpoints = Checkpoints()
         self._promises: set[str] = set()  # paths of those that are not recorded
         self._origins: dict[bytes, tuple[bytes, ...]] = {}  # of a fork: the scopes that a scope was
         self._hints: dict[str, Issued] = {}
@@ -95,6 +98,7 @@ class Commands:
         self._generations = dict(earlier.generations)
         self._begun = frozenset(earlier.begun)
         self.arrivals = earlier.arrivals
+        self.checkpoints = earlier.checkpoints
         created = earlier.created
         if created is not None and created.forked is not None:
             self._origins = {created.key_base: created.forked.bases}
@@ -291,6 +295,15 @@ class Commands:
                     max(0, delay_ms),
                 )
             )
+
+    def checkpoint(self, path: str, name: str, value: Payload) -> int | None:
+        """A running step has got so far; the number of its checkpoint. None: it is not running."""
+        issued = self.running.get(path)
+        if issued is None:
+            return None
+        made = self.checkpoints.make(path, issued.key, name, value)
+        self.reports.append(made)
+        return made.number
 
     def _report(self, issued: Issued, result: Payload | None, failure: Failure | None) -> None:
         self.reports.append(

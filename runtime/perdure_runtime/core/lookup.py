@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from perdure_runtime.core.arrivals import Arrivals, Arrived
+from perdure_runtime.core.checkpoints import Checkpoints
 from perdure_runtime.core.entries import (
     AttemptEnded,
     BranchCompleted,
@@ -28,6 +29,7 @@ from perdure_runtime.core.entries import (
     Forgotten,
     PromiseSettled,
     StateWrite,
+    StepCheckpointed,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -57,6 +59,7 @@ class Earlier:
         successes: what may be reused, by key.
         generations: how often a compensation removed an operation, by its key of generation 0.
         begun: keys of the steps that run at most once, began, and have no known outcome.
+        checkpoints: what steps have recorded of their own progress.
     """
 
     def __init__(self) -> None:
@@ -68,6 +71,7 @@ class Earlier:
         self.generations: dict[bytes, int] = {}
         self.begun: set[bytes] = set()
         self.arrivals = Arrivals()
+        self.checkpoints = Checkpoints()
         self._waits: dict[tuple[int, str], EventAwaited] = {}
         self._takers: dict[int, bytes] = {}  # of received events: the keys of their waits
         self._attempt = 0
@@ -105,6 +109,8 @@ class Earlier:
                 self.created = entry
                 self.arrivals.floor = entry.event_sequence
                 self.input = entry.input
+            case StepCheckpointed():
+                self.checkpoints.take_in(entry)
             case ExecutionRetried():
                 self.cancel = None
                 if entry.input is not None:

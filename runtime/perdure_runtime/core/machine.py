@@ -52,6 +52,7 @@ from perdure_runtime.core.entries import (
     Resumed,
     StateWrite,
     StateWritten,
+    StepCheckpointed,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -335,6 +336,10 @@ class ReplayMachine:
         issued = self._match(index, entry, STEP, entry.name, entry.digest)
         self.commands.try_failed(issued, entry.tries)
 
+    def _pass_checkpoint(self, index: int, entry: StepCheckpointed) -> None:
+        self.commands.checkpoints.take_in(entry)
+        self._confirm(index, entry.writes)
+
     def _pass_branch(self, index: int, entry: BranchCompleted) -> Issued | None:
         issued = self._match(index, entry, BRANCH, entry.name, entry.digest)
         if not (issued.reported or issued.abandoned):
@@ -579,6 +584,7 @@ _PASS: Final[dict[type[Entry], Callable[[ReplayMachine, int, Any], Delivery | No
     StepStarted: ReplayMachine._pass_step_started,
     StepCompleted: ReplayMachine._pass_step_completed,
     StepFailed: ReplayMachine._pass_step_failed,
+    StepCheckpointed: ReplayMachine._pass_checkpoint,
     CallIssued: ReplayMachine._pass_call,
     CallCompleted: ReplayMachine._pass_call_completed,
     TimerStarted: ReplayMachine._pass_timer,

@@ -171,7 +171,8 @@ class Activate(Struct, frozen=True):
     """Hands over an execution with its journal (the first page of it).
 
     `entries` starts with the run's `ExecutionCreated`; `more` says that `Journal` pages follow.
-    `patches` are the ids that the open attempt has decided, on whatever page they stand.
+    `patches` are the ids that the open attempt has decided, on whatever page they stand;
+    `progress` is the last that was reported.
     """
 
     epoch: int
@@ -183,6 +184,7 @@ class Activate(Struct, frozen=True):
     entries: tuple[Recorded, ...]
     more: bool = False
     patches: tuple[str, ...] = ()
+    progress: Progress | None = None
 
 
 class Journal(Struct, frozen=True):

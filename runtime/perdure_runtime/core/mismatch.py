@@ -21,6 +21,7 @@ from perdure_runtime.core.entries import (
     PromiseCreated,
     StateWrite,
     StateWritten,
+    StepCheckpointed,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -87,6 +88,8 @@ def command_line(entry: Command) -> tuple[str, str, str, bytes]:
             return entry.kind, entry.path, entry.name, entry.digest
         case TimerStarted():
             return TIMER, entry.path, _seconds(entry.delay_ms), b""
+        case StepCheckpointed():
+            return "checkpoint", entry.path, entry.name, b""
         case ValueEmitted():
             return EMIT, entry.path, "", entry.value.digest
         case Forgotten():

@@ -21,6 +21,7 @@ from perdure_runtime.core.entries import (
     Recorded,
     StateWrite,
     StateWritten,
+    StepCheckpointed,
     StepCompleted,
     StepStarted,
 )
@@ -208,6 +209,8 @@ class Outbox:
             return f"\0{self._loose}"
         if isinstance(command, PatchDecided):
             return f"\0patch/{command.id}"
+        if isinstance(command, StepCheckpointed):
+            return f"\0checkpoint/{command.path}/{command.number}"
         return command.path
 
     @staticmethod

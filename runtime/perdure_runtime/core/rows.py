@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
 from msgspec import Struct
 
 from perdure_runtime.core.entries import Target
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey, ParentLink
 from perdure_runtime.core.lifecycle import Status
+from perdure_runtime.core.messages import Progress
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.tasks import TaskState, TaskStatus
 
@@ -47,6 +49,11 @@ class ExecutionRow(Struct):
     task: TaskState | None = None  # of a task, whose work is done outside
     task_status: TaskStatus | None = None  # derived, for lists
     damage: str = ""  # what is wrong with its journal: it is quarantined
+
+
+def last_progress(row: ExecutionRow) -> Progress | None:
+    """The last progress that was reported."""
+    return msgspec.json.decode(row.progress, type=Progress) if row.progress else None
 
 
 class ObjectRow(Struct, frozen=True):

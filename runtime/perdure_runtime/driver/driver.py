@@ -167,6 +167,11 @@ class Driver:
         """A try of a step failed and another follows after `delay_ms`."""
         self._machine.commands.step_failed(path, failure, delay_ms)
 
+    def step_checkpoint(self, path: str, name: str, value: Payload) -> int | None:
+        """A running step has got so far: the number that `Output.checkpoints` names when it is in
+        the journal. None: nobody runs this step here any more."""
+        return self._machine.commands.checkpoint(path, name, value)
+
     def advance(self, max_deliveries: int = 1000) -> Output:
         """Deliver what was received, run slices, and say what is to be sent and started.
 
@@ -367,10 +372,13 @@ class Driver:
                     issued.digest,
                     issued.tries,
                     issued.request,
+                    commands.checkpoints.of(issued.key),
                 )
                 for issued in commands.starts
             ]
             commands.starts.clear()
+        if commands.checkpoints.recorded:
+            output.checkpoints = commands.checkpoints.take_recorded()
         if commands.stops:
             output.abandon = [issued.path for issued in commands.stops]
             commands.stops.clear()

@@ -57,7 +57,8 @@ class DriverOptions:
 
 
 class StartStep(Struct, frozen=True):
-    """A step to run now. `tries` counts the tries reported before; `spec` is the issuer's own."""
+    """A step to run now. `tries` counts the tries reported before; `spec` is the issuer's own;
+    `checkpoints` is what earlier runs of it have recorded."""
 
     path: str
     name: str
@@ -65,6 +66,7 @@ class StartStep(Struct, frozen=True):
     digest: bytes
     tries: int
     spec: object
+    checkpoints: dict[str, Payload] = {}
 
     @property
     def lineage(self) -> str:
@@ -79,10 +81,12 @@ class Output(Struct):
         messages: to send to the coordinator.
         abandon: paths of running steps nobody awaits; stop them if possible, report them anyway.
         start: steps to start; after a reconnect one may have the path of an abandoned try.
+        checkpoints: paths and numbers of steps' checkpoints that are in the journal now.
         more: deliveries remain; advance again soon.
     """
 
     messages: list[Append | Finish | Mismatch] = []
     abandon: list[str] = []
     start: list[StartStep] = []
+    checkpoints: list[tuple[str, int]] = []
     more: bool = False

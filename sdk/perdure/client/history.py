@@ -34,6 +34,7 @@ from perdure_runtime.core.entries import (
     Recorded,
     Resumed,
     StateWritten,
+    StepCheckpointed,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -126,6 +127,8 @@ def _told(entry: Entry) -> tuple[str, str, Payload | None]:
             return "", f"attempt {entry.attempt} timed out", None
         case StepStarted() | StepCompleted() | StepFailed() | BranchCompleted():
             return _told_of_step(entry)
+        case StepCheckpointed():
+            return entry.name, f"checkpoint {entry.name}", entry.value
         case CallIssued():
             target = entry.target.name()
             verb = "sent to" if entry.detached else "call of"

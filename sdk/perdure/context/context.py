@@ -28,6 +28,7 @@ from perdure.context.call import (
 from perdure.context.event import issue_event, issue_wait
 from perdure.context.function_state import state_of
 from perdure.context.future import DurableFuture
+from perdure.context.in_steps import StepMembers
 from perdure.context.log import ExecutionLogger
 from perdure.context.map import MapResult, check_map, run_map
 from perdure.context.promise import DurablePromise, issue_promise
@@ -49,7 +50,7 @@ A = TypeVar("A")
 Ts = TypeVarTuple("Ts")
 
 
-class DurableContext:
+class DurableContext(StepMembers):
     """What a body uses instead of the outside world. Made by workers."""
 
     __slots__ = ("_log", "state", "surroundings")

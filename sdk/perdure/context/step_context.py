@@ -5,14 +5,25 @@ It issues no commands: a step is plain code. What it does not offer says so.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from perdure.context.log import ExecutionLogger
+from perdure.context.step_notes import StepNotes
 from perdure_runtime.core.errors import NotInExecutionError
+from perdure_runtime.core.limits import check_name
 from perdure_runtime.core.messages import Progress
 from perdure_runtime.core.payload import Failure
 from perdure_runtime.core.progress import progress_of
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop of this thread, if one runs."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class StepContext:
@@ -25,6 +36,7 @@ class StepContext:
         resources: what the service's `lifespan` gave.
         held: objects ("Class/id") that the execution, or who awaits it, holds.
         previous_failure: what ended the attempt before this one; of handlers only.
+        notes: what earlier runs have recorded, and how to record more; None where nobody can.
     """
 
     def __init__(
@@ -38,6 +50,7 @@ class StepContext:
         resources: Any = None,
         held: tuple[str, ...] = (),
         previous_failure: Failure | None = None,
+        notes: StepNotes | None = None,
     ) -> None:
         self.idempotency_key = idempotency_key
         self.execution_id = execution_id
@@ -46,6 +59,7 @@ class StepContext:
         self.held = held
         self.previous_failure = previous_failure
         self._cancel_hooks: list[Callable[[], object]] = []
+        self._notes = notes
         self._report = report
         self._is_cancelled = is_cancelled
 
@@ -78,10 +92,41 @@ class StepContext:
         """Say how far the execution is."""
         self._report(progress_of(done, total, message))
 
+    @property
+    def checkpoints(self) -> dict[str, Any]:
+        """What this run and earlier ones of the same step have recorded, by key (JSON shapes)."""
+        return {} if self._notes is None else self._notes.values()
+
+    @property
+    def last_progress(self) -> Progress | None:
+        """The last progress of the execution that was on disk when this run began."""
+        return None if self._notes is None else self._notes.progress
+
+    async def checkpoint(self, key: str, value: Any = None) -> None:
+        """Record how far the step has got; it is on disk when this returns.
+
+        A later run of the same step, after a crash or a failure, finds the last value of each key
+        in `ctx.checkpoints`: retries of the step, later attempts and `retry` included. What was
+        done after the last checkpoint is done again (semantics, section 1).
+
+        Raises:
+            InvalidArgumentError: the key is empty or longer than 255 characters.
+            SerializationError, LimitExceededError: the value cannot be encoded.
+            NotInExecutionError: in a sync step, whose thread cannot wait.
+        """
+        if self._notes is None:
+            raise NotInExecutionError("ctx.checkpoint() is not there: no coordinator keeps it")
+        if running_loop() is None:
+            raise NotInExecutionError(
+                "ctx.checkpoint() waits for the disk, which a sync step cannot; write `async def`"
+            )
+        await self._notes.record(check_name("checkpoint", key), value)
+
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
             raise AttributeError(name)
         raise NotInExecutionError(
             f"ctx.{name} is not there inside a step or handler, which are plain code; it has "
-            "idempotency_key, execution_id, attempt, log, progress, cancelled and on_cancel"
+            "idempotency_key, execution_id, attempt, log, progress, last_progress, checkpoint, "
+            "checkpoints, cancelled and on_cancel"
         )

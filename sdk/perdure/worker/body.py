@@ -18,6 +18,7 @@ from perdure.context import DurableContext
 from perdure.context.ambient import enter_body
 from perdure.context.run import StepSpec
 from perdure.context.step_context import StepContext
+from perdure.context.step_notes import StepNotes
 from perdure.context.surroundings import Surroundings
 from perdure.definition import Definition
 from perdure.objects.definition import MethodDefinition
@@ -35,7 +36,7 @@ from perdure_runtime.core.messages import (
     Progress,
     WorkerMessage,
 )
-from perdure_runtime.core.payload import Failure
+from perdure_runtime.core.payload import Failure, Payload
 from perdure_runtime.core.retry import retry_delay_ms
 from perdure_runtime.driver import Body, Driver, DriverOptions, StartStep, as_it_is
 from perdure_runtime.failpoints import failpoint
@@ -110,6 +111,8 @@ class BodyActivation:
         self._host = host
         self._definition = definition
         self._tries: dict[str, Try] = {}
+        self._checkpoints: dict[tuple[str, int], asyncio.Future[None]] = {}
+        self._progress_before = activate.progress
         self._id = activate.key.id
         self._spans: StepSpans | None = None
         self._asked_for_spans = False
@@ -155,6 +158,10 @@ class BodyActivation:
             running = self._tries.get(path)
             if running is not None:
                 running.cancel()
+        for address in output.checkpoints:
+            recorded = self._checkpoints.pop(address, None)
+            if recorded is not None and not recorded.done():
+                recorded.set_result(None)
         for start in output.start:
             self._start(start)
         return output.more
@@ -202,12 +209,28 @@ class BodyActivation:
             is_cancelled=lambda: running.cancelled or body.cancelled,
             resources=host.resources.get(body.target.service),
             held=held_in(self._definition, body),
+            notes=StepNotes(
+                start.checkpoints,
+                partial(self._checkpoint, start.path),
+                host.serializers,
+                self._progress_before,
+            ),
         )
         variables = spec.variables.copy() if start.tries else spec.variables
         spans = self._spans if self._asked_for_spans else self._ask_for_spans(body)
         if spans is not None:
             spans.started(start.path, start.name, variables)
         running.start(spec.function, spec.args, spec.kwargs, variables, step, host.threads)
+
+    def _checkpoint(self, path: str, name: str, value: Payload) -> asyncio.Future[None]:
+        recorded: asyncio.Future[None] = self._host.loop.create_future()
+        number = self._driver.step_checkpoint(path, name, value)
+        if number is None:
+            recorded.cancel("nobody wants this run of the step any more")
+        else:
+            self._checkpoints[path, number] = recorded
+            self._host.ready(self)
+        return recorded
 
     def _ask_for_spans(self, body: Body) -> StepSpans | None:
         self._asked_for_spans = True

@@ -30,7 +30,12 @@ from perdure_runtime.core.entries.promise import PromiseCreated, PromiseSettled
 from perdure_runtime.core.entries.reuse import CommandReused
 from perdure_runtime.core.entries.signal import CancelRequested, Paused, Resumed
 from perdure_runtime.core.entries.state import StateWrite, StateWritten
-from perdure_runtime.core.entries.step import StepCompleted, StepFailed, StepStarted
+from perdure_runtime.core.entries.step import (
+    StepCheckpointed,
+    StepCompleted,
+    StepFailed,
+    StepStarted,
+)
 from perdure_runtime.core.entries.task import TaskMoved, TaskReported
 from perdure_runtime.core.entries.timer import TimerFired, TimerStarted
 from perdure_runtime.core.entries.value import ValueEmitted
@@ -39,6 +44,7 @@ Command = (
     StepStarted
     | StepCompleted
     | StepFailed
+    | StepCheckpointed
     | CallIssued
     | TimerStarted
     | BranchCompleted
@@ -78,6 +84,7 @@ COMMANDS: Final = (
     StepStarted,
     StepCompleted,
     StepFailed,
+    StepCheckpointed,
     CallIssued,
     TimerStarted,
     BranchCompleted,
@@ -137,6 +144,7 @@ __all__ = [
     "StartOptions",
     "StateWrite",
     "StateWritten",
+    "StepCheckpointed",
     "StepCompleted",
     "StepFailed",
     "StepStarted",

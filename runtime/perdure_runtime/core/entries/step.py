@@ -43,6 +43,20 @@ class StepCompleted(Struct, frozen=True):
     object_state: Payload | None = None
 
 
+class StepCheckpointed(Struct, frozen=True):
+    """A running step, or a handler (path ""), has got so far; a later run of it is told.
+
+    `key` is the step's, `number` counts the checkpoints of that key; the last of a `name` counts.
+    """
+
+    path: str
+    key: bytes
+    number: int
+    name: str
+    value: Payload
+    writes: tuple[StateWrite, ...] = ()
+
+
 class StepFailed(Struct, frozen=True):
     """One try failed and another follows after `delay_ms`; `due_ms` is the coordinator's."""
 

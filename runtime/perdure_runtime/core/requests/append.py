@@ -20,6 +20,7 @@ from perdure_runtime.core.entries import (
     EventAwaited,
     EventSent,
     PromiseCreated,
+    StepCheckpointed,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -39,10 +40,9 @@ from perdure_runtime.core.limits import (
 from perdure_runtime.core.messages import Append
 from perdure_runtime.core.objects import OBJECT, chain_of
 from perdure_runtime.core.payload import Payload
-from perdure_runtime.core.progress import encode_progress
 from perdure_runtime.core.requests.event import accept_send, accept_wait, withdraw
 from perdure_runtime.core.requests.promise import accept_promise, settle_again
-from perdure_runtime.core.requests.wake import cancel_child, move
+from perdure_runtime.core.requests.wake import cancel_child, move, note_progress
 from perdure_runtime.core.retry import JITTER
 from perdure_runtime.core.rows import TimerKind
 from perdure_runtime.core.trace import call_trace
@@ -65,6 +65,8 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
                 _check_step(execution, decision, command)
             elif isinstance(command, ValueEmitted):
                 _check_size(f"the emitted value {command.path}", command.value)
+            elif isinstance(command, StepCheckpointed):
+                _check_size(f"checkpoint {command.name!r}", command.value)
             if isinstance(command, _AS_THEY_ARE):
                 wake_index = execution.length + offset
                 decision.entries.append(command)
@@ -76,7 +78,7 @@ def append(execution: Execution, request: Append, now_ms: int, draw: float) -> D
                     wake_index = execution.length + offset
         decision.effects.insert(0, Acknowledge(len(commands)))
     if request.progress is not None:
-        decision.changes["progress"] = encode_progress(request.progress)
+        note_progress(execution, decision, request.progress)
     idle = request.idle and request.consumed >= wake_index
     status = execution.row.status
     if idle and status is Status.RUNNING:

@@ -128,8 +128,10 @@ def retry(execution: Execution, input: Payload | None, now_ms: int) -> Decision:
     decision.effects.append(ClearTimers(tuple(execution.timers)))
     drop_waits(execution, decision)
     decision.changes.update(_UNPARKED, error="", ended_ms=0, held=b"")
+    if is_end(execution.row.status):
+        decision.changes["started_ms"] = 0  # it waits for its start again
     if input is not None:
-        decision.changes["input_digest"] = input.digest
+        decision.changes.update(input_digest=input.digest, progress=b"")
     task = execution.row.task
     if task is not None:
         task = msgspec.structs.replace(task, worker=None, has_begun=False, failures=0, order=0)

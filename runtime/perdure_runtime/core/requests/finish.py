@@ -20,7 +20,6 @@ from perdure_runtime.core.limits import MAX_PAYLOAD_BYTES, due_after
 from perdure_runtime.core.messages import Finish
 from perdure_runtime.core.objects import OBJECT
 from perdure_runtime.core.payload import Failure, FailureCode
-from perdure_runtime.core.progress import encode_progress
 from perdure_runtime.core.requests.continuation import continue_as_new
 from perdure_runtime.core.requests.wake import (
     cancel_calls,
@@ -31,6 +30,7 @@ from perdure_runtime.core.requests.wake import (
     hold_timeouts,
     move,
     next_attempt,
+    note_progress,
 )
 from perdure_runtime.core.retry import retry_delay_ms
 from perdure_runtime.core.rows import TimerKind
@@ -96,7 +96,7 @@ def finish(
         )
     decision = Decision()
     if request.progress is not None:
-        decision.changes["progress"] = encode_progress(request.progress)
+        note_progress(execution, decision, request.progress)
     if execution.row.status is Status.SUSPENDED:
         move(execution, decision, Status.RUNNING)  # the worker was busy after all
     writes = request.writes

@@ -45,6 +45,7 @@ from perdure_runtime.core.entries import (
     Recorded,
     Resumed,
     StateWritten,
+    StepCheckpointed,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -89,6 +90,9 @@ RUN: Final = (
     AttemptEnded,
 )
 """The life of the run: copied from before the forked attempt."""
+
+STARTS_ANEW: Final = (StepCheckpointed,)
+"""Never copied: the steps of a fork have other keys, and begin from their start."""
 
 SIGNALS: Final = (
     CancelRequested,
@@ -212,7 +216,7 @@ def _find(source: ExecutionRow, journal: Sequence[Recorded], at: str) -> tuple[i
         elif isinstance(entry, (AttemptEnded, ExecutionEnded, ExecutionRetried)):
             if found == attempt and cut < 0:
                 cut = recorded.index
-        elif getattr(entry, "path", None) != at:
+        elif getattr(entry, "path", None) != at or isinstance(entry, STARTS_ANEW):
             continue
         elif _is_whole(entry):
             found, cut = attempt, recorded.index

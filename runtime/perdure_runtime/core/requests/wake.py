@@ -25,7 +25,9 @@ from perdure_runtime.core.errors import InvalidTransitionError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey, ParentLink
 from perdure_runtime.core.lifecycle import Status, transition
-from perdure_runtime.core.rows import TimerKind
+from perdure_runtime.core.messages import Progress
+from perdure_runtime.core.progress import encode_progress
+from perdure_runtime.core.rows import TimerKind, last_progress
 from perdure_runtime.core.tasks import TaskStatus
 
 PARKED: Final = (Status.PAUSED, Status.BLOCKED)
@@ -36,6 +38,19 @@ def move(execution: Execution, decision: Decision, status: Status, **changes: An
     before = decision.changes.get("status", execution.row.status)
     decision.changes["status"] = transition(before, status, f"execution {execution.key.id!r}")
     decision.changes.update(changes)
+
+
+def note_progress(execution: Execution, decision: Decision, progress: Progress) -> None:
+    """Keep how far the execution is; it never goes back, whatever an attempt begins anew.
+
+    Raises:
+        ProtocolError: a number is none, or endless.
+    """
+    encoded = encode_progress(progress)
+    known = last_progress(execution.row)
+    if known is not None and known.done > progress.done:
+        return
+    decision.changes["progress"] = encoded
 
 
 def news(execution: Execution, decision: Decision, entry: Entry) -> None:

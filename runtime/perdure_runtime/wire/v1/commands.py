@@ -13,6 +13,7 @@ from perdure_runtime.core.entries import (
     Forgotten,
     PatchDecided,
     StateWritten,
+    StepCheckpointed,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -112,6 +113,28 @@ def read_step_failed(message: journal_pb2.StepFailed) -> StepFailed:
         message.tries,
         message.delay_ms,
         message.due_ms,
+        read_writes(message.writes),
+    )
+
+
+def fill_step_checkpointed(message: journal_pb2.StepCheckpointed, entry: StepCheckpointed) -> None:
+    """Write a `StepCheckpointed`."""
+    message.path = entry.path
+    message.key = entry.key
+    message.number = entry.number
+    message.name = entry.name
+    fill_payload(message.value, entry.value)
+    fill_writes(message.writes, entry.writes)
+
+
+def read_step_checkpointed(message: journal_pb2.StepCheckpointed) -> StepCheckpointed:
+    """The `StepCheckpointed` in `message`."""
+    return StepCheckpointed(
+        message.path,
+        message.key,
+        message.number,
+        message.name,
+        read_payload(message.value),
         read_writes(message.writes),
     )
 

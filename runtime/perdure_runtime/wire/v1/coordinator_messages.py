@@ -30,7 +30,13 @@ from perdure_runtime.wire.v1.entries import (
     read_journal,
     read_recorded,
 )
-from perdure_runtime.wire.v1.options import DEFAULT_NAMESPACE, fill_target, read_target
+from perdure_runtime.wire.v1.options import (
+    DEFAULT_NAMESPACE,
+    fill_progress,
+    fill_target,
+    read_progress,
+    read_target,
+)
 from perdure_runtime.wire.v1.payload import wire_text
 
 _Deliveries = RepeatedCompositeFieldContainer[worker_pb2.Delivery]
@@ -69,6 +75,7 @@ def fill_activate(message: worker_pb2.Activate, activate: Activate) -> None:
     fill_journal(message.entries, activate.entries)
     message.more = activate.more
     message.patches.extend(activate.patches)
+    fill_progress(message.progress, activate.progress)
 
 
 def read_activate(message: worker_pb2.Activate) -> Activate:
@@ -83,6 +90,7 @@ def read_activate(message: worker_pb2.Activate) -> Activate:
         read_journal(message.entries),
         message.more,
         tuple(message.patches),
+        read_progress(message.progress) if message.HasField("progress") else None,
     )
 
 

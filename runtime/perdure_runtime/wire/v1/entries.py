@@ -32,6 +32,12 @@ ENTRIES: Final = KindTable(
             commands.read_step_completed,
         ),
         Kind("step_failed", core.StepFailed, commands.fill_step_failed, commands.read_step_failed),
+        Kind(
+            "step_checkpointed",
+            core.StepCheckpointed,
+            commands.fill_step_checkpointed,
+            commands.read_step_checkpointed,
+        ),
         Kind("call_issued", core.CallIssued, commands.fill_call_issued, commands.read_call_issued),
         Kind(
             "timer_started",
