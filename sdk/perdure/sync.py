@@ -198,6 +198,7 @@ class SyncHandle(_Twin[ExecutionHandle[T]], Generic[T]):
     cancel = _blocking(ExecutionHandle.cancel)
     history = _iterating(ExecutionHandle.history)
     stream = _iterating(ExecutionHandle.stream)
+    watch = _iterating(ExecutionHandle.watch)
     read_state = _blocking(ExecutionHandle.read_state)
 
 

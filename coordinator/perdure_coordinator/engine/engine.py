@@ -33,6 +33,7 @@ from perdure_coordinator.engine.sessions import SessionPort
 from perdure_coordinator.engine.shard import Shard
 from perdure_coordinator.engine.stats import Stats
 from perdure_coordinator.engine.tasks import Tasks
+from perdure_coordinator.engine.watching import watch
 from perdure_coordinator.engine.workers import Workers
 from perdure_runtime.core.client import (
     ClaimReply,
@@ -222,6 +223,18 @@ class Engine:
                     async for recorded in journal:
                         yield recorded
                         index = recorded.index + 1
+                return
+            except Reloading:
+                await self._ready.wait()
+
+    async def watch(self, namespace: str, id: str) -> AsyncGenerator[Description, None]:
+        """What `describe` says, now and after each change, until the execution has ended."""
+        while True:
+            try:
+                states = watch(self._shard, self._asking().describe, namespace, id)
+                async with contextlib.aclosing(states):
+                    async for description in states:
+                        yield description
                 return
             except Reloading:
                 await self._ready.wait()

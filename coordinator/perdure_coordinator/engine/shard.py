@@ -84,6 +84,7 @@ class Shard:
         self.touched: dict[ExecutionKey, int] = {}  # serial of the last batch with the execution
         self.waiters: dict[ExecutionKey, list[asyncio.Future[Outcome]]] = {}
         self.followers: dict[ExecutionKey, list[asyncio.Event]] = {}
+        self.watchers: dict[ExecutionKey, list[asyncio.Event]] = {}
         self.paging: dict[int, list[CoordinatorMessage]] = {}  # epochs whose journal is being sent
         self.release_slot: Callable[[Execution], None] = lambda execution: None
         self.on_ended: Callable[[ExecutionKey], None] = lambda key: None
@@ -374,6 +375,11 @@ class Shard:
             for key in pending.written & self.followers.keys():
                 for event in self.followers[key]:
                     event.set()
+        if self.watchers:
+            changed = pending.written | pending.batch.rows.keys()
+            for key in changed & self.watchers.keys():
+                for event in self.watchers[key]:
+                    event.set()
         self._forget()
 
     def send(self, session: Session, messages: list[CoordinatorMessage]) -> None:
@@ -454,7 +460,7 @@ class Shard:
         for future in list(self._asked):
             if not future.done():
                 future.set_exception(error)
-        for events in self.followers.values():
+        for events in (*self.followers.values(), *self.watchers.values()):
             for event in events:
                 event.set()
 

@@ -221,6 +221,12 @@ class Description(_message.Message):
     task_status: _common_pb2.TaskStatus
     def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., target: _Optional[_Union[_common_pb2.Target, _Mapping]] = ..., kind: _Optional[str] = ..., status: _Optional[_Union[_common_pb2.Status, str]] = ..., run: _Optional[int] = ..., attempt: _Optional[int] = ..., priority: _Optional[int] = ..., created_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., version: _Optional[str] = ..., worker: _Optional[str] = ..., journal_length: _Optional[int] = ..., waiting_for: _Optional[_Iterable[str]] = ..., error: _Optional[str] = ..., detail: _Optional[str] = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., parent_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., task: _Optional[_Union[_common_pb2.TaskState, _Mapping]] = ..., task_status: _Optional[_Union[_common_pb2.TaskStatus, str]] = ...) -> None: ...
 
+class WatchReply(_message.Message):
+    __slots__ = ("states",)
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedCompositeFieldContainer[Description]
+    def __init__(self, states: _Optional[_Iterable[_Union[Description, _Mapping]]] = ...) -> None: ...
+
 class WaitRequest(_message.Message):
     __slots__ = ("namespace", "id")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]

@@ -64,6 +64,11 @@ class ClientServiceStub(object):
                 request_serializer=perdure_dot_v1_dot_client__pb2.HistoryRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_client__pb2.HistoryPage.FromString,
                 _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/perdure.v1.ClientService/Watch',
+                request_serializer=perdure_dot_v1_dot_client__pb2.DescribeRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_client__pb2.WatchReply.FromString,
+                _registered_method=True)
         self.Control = channel.unary_unary(
                 '/perdure.v1.ClientService/Control',
                 request_serializer=perdure_dot_v1_dot_client__pb2.ControlRequest.SerializeToString,
@@ -156,6 +161,14 @@ class ClientServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Watch(self, request, context):
+        """What Describe says, now and whenever it changes (status, progress, journal), until the execution
+        has ended. Changes that come faster than they are read are joined: the last one counts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Control(self, request, context):
         """Cancel, retry, pause, resume, delete or fork; one or many executions.
         """
@@ -214,7 +227,7 @@ class ClientServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Session(self, request_iterator, context):
-        """All of the above but History, batched. Replies come in any order, matched by `number`.
+        """All of the above but History and Watch, batched. Replies come in any order, matched by `number`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -252,6 +265,11 @@ def add_ClientServiceServicer_to_server(servicer, server):
                     servicer.History,
                     request_deserializer=perdure_dot_v1_dot_client__pb2.HistoryRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_client__pb2.HistoryPage.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=perdure_dot_v1_dot_client__pb2.DescribeRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_client__pb2.WatchReply.SerializeToString,
             ),
             'Control': grpc.unary_unary_rpc_method_handler(
                     servicer.Control,
@@ -461,6 +479,33 @@ class ClientService(object):
             '/perdure.v1.ClientService/History',
             perdure_dot_v1_dot_client__pb2.HistoryRequest.SerializeToString,
             perdure_dot_v1_dot_client__pb2.HistoryPage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/perdure.v1.ClientService/Watch',
+            perdure_dot_v1_dot_client__pb2.DescribeRequest.SerializeToString,
+            perdure_dot_v1_dot_client__pb2.WatchReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import functools
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from perdure._compose.coordinator import EmbeddedCoordinator
@@ -258,15 +258,25 @@ class EmbeddedTransport(Transport):
     async def history(
         self, namespace: str, id: str, from_index: int, follow: bool, values_only: bool = False
     ) -> AsyncIterator[Recorded]:
+        async for recorded in self._pumped(
+            lambda engine: engine.history(namespace, id, from_index, follow, values_only)
+        ):
+            yield recorded
+
+    async def watch(self, namespace: str, id: str) -> AsyncIterator[Description]:
+        async for description in self._pumped(lambda engine: engine.watch(namespace, id)):
+            yield description
+
+    async def _pumped(self, read: Callable[[Engine], AsyncGenerator[T, None]]) -> AsyncIterator[T]:
+        """What the engine gives on its loop, on this one."""
         home = asyncio.get_running_loop()
-        queue: asyncio.Queue[Recorded | BaseException | None] = asyncio.Queue()
+        queue: asyncio.Queue[T | BaseException | None] = asyncio.Queue()
 
         async def pump(engine: Engine) -> None:
             try:
-                async for recorded in engine.history(
-                    namespace, id, from_index, follow, values_only
-                ):
-                    home.call_soon_threadsafe(queue.put_nowait, recorded)
+                async with contextlib.aclosing(read(engine)) as items:
+                    async for item in items:
+                        home.call_soon_threadsafe(queue.put_nowait, item)
                 home.call_soon_threadsafe(queue.put_nowait, None)
             except PerdureError as error:
                 home.call_soon_threadsafe(queue.put_nowait, error)

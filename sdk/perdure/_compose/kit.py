@@ -18,7 +18,7 @@ from perdure._compose.embedded import EmbeddedLink, EmbeddedTransport
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
 from perdure_coordinator.engine.clock import Clock
-from perdure_runtime.core.client import Outcome, StartReply, StartRequest
+from perdure_runtime.core.client import Description, Outcome, StartReply, StartRequest
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import (
     CoordinatorUnavailableError,
@@ -410,6 +410,21 @@ class KitTransport(EmbeddedTransport):
                         raise
                 finally:
                     await journal.aclose()
+
+    async def watch(self, namespace: str, id: str) -> AsyncIterator[Description]:
+        with self._waiting(ExecutionKey(namespace, id)):
+            while True:
+                crashes = await self._kit.serving()
+                states = self._kit.engine.watch(namespace, id)
+                try:
+                    async for description in states:
+                        yield description
+                    return
+                except CoordinatorUnavailableError:
+                    if crashes == self._kit.crashes:
+                        raise
+                finally:
+                    await states.aclose()
 
     @contextlib.contextmanager
     def _waiting(self, key: ExecutionKey) -> Any:

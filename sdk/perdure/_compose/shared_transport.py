@@ -140,6 +140,22 @@ class SharedTransport(Transport):
                     if place.gone is None or not place.gone.done():
                         raise
 
+    async def watch(self, namespace: str, id: str) -> AsyncIterator[Description]:
+        while True:
+            place = await self._file.place()
+            states = cast("AsyncGenerator[Description, None]", place.transport.watch(namespace, id))
+            async with contextlib.aclosing(states):
+                try:
+                    while True:
+                        yield await _unless_gone(anext(states), place.gone)
+                except StopAsyncIteration:
+                    return
+                except _Gone:
+                    continue
+                except CoordinatorUnavailableError:
+                    if place.gone is None or not place.gone.done():
+                        raise
+
     async def close(self) -> None:
         """Nothing of its own to close; the runtime closes the file."""
 

@@ -1,7 +1,7 @@
 """Waiting for an execution in front of a person: progress on stderr, the outcome on stdout.
 
-The result itself is pushed. Once a second the status is asked for too, to show it and to notice
-what only an operator can end: an execution that is paused or blocked.
+Both are pushed. The status also tells what only an operator can end: an execution that is paused or
+blocked.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from perdure.client.handle import ExecutionHandle
     from perdure.client.query import ExecutionInfo
 
-LOOK_SECONDS = 1.0
 Show = Callable[[str], None]
 
 
@@ -83,12 +82,12 @@ def progress_line(info: ExecutionInfo) -> str:
 
 async def _look(handle: ExecutionHandle[Any], show: Show) -> ExecutionInfo:
     """Show what goes on until somebody has to do something about it."""
-    while True:
-        info = await handle.describe()
+    async for info in handle.watch():
         show(f"{info.target} {handle.id}: {progress_line(info)}")
         if info.status in (Status.PAUSED, Status.BLOCKED):
             return info
-        await asyncio.sleep(LOOK_SECONDS)
+    outcome_follows: asyncio.Future[ExecutionInfo] = asyncio.get_running_loop().create_future()
+    return await outcome_follows
 
 
 @contextmanager

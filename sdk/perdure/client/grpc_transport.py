@@ -59,7 +59,7 @@ from perdure_runtime.wire.v1.client_requests import (
     ReadStateRequest,
     WaitRequest,
 )
-from perdure_runtime.wire.v1.streams import read_history_page
+from perdure_runtime.wire.v1.streams import read_history_page, read_watch_reply
 
 _HEALTH_PATH: Final = "/grpc.health.v1.Health/Check"
 _SERVING: Final = b"\x08\x01"  # HealthCheckResponse{status: SERVING}
@@ -167,6 +167,25 @@ class GrpcTransport(Transport):
                     for recorded in read_history_page(cast("bytes", data)):
                         index = recorded.index + 1
                         yield recorded
+                    patience.renew()
+                return
+            except grpc.RpcError as raised:
+                await patience.wait(error_of(raised))
+            finally:
+                stream.cancel()
+
+    async def watch(self, namespace: str, id: str) -> AsyncIterator[Description]:
+        patience = _Patience(self._endpoint, self._retry_s)
+        while True:
+            stream = self._channel.unary_stream(rpc.WATCH_PATH, None, None)(
+                rpc.encode_watch_request(ExecutionKey(namespace, id)),
+                metadata=self._endpoint.metadata(),
+            )
+            try:
+                async for data in stream:
+                    newest = read_watch_reply(cast("bytes", data))
+                    if newest is not None:
+                        yield newest
                     patience.renew()
                 return
             except grpc.RpcError as raised:

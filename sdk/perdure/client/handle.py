@@ -82,6 +82,18 @@ class ExecutionHandle(Generic[T]):
         """Its status and what it is doing. Raises `NotFoundError`."""
         return execution_info(await self._transport.describe(self._namespace, self.id))
 
+    async def watch(self) -> AsyncIterator[ExecutionInfo]:
+        """What `describe` says, now and whenever it changes, until it has ended.
+
+        Pushed: nothing is asked again and again. Changes that come faster than they are read are
+        joined; the last one is always given.
+
+        Raises:
+            NotFoundError: there is no such execution, or it was deleted meanwhile.
+        """
+        async for description in self._transport.watch(self._namespace, self.id):
+            yield execution_info(description)
+
     async def cancel(self, reason: str = "", *, grace: float | None = None) -> bool:
         """Ask it to stop; True unless it has ended already (semantics, section 8).
 

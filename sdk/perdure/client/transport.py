@@ -64,6 +64,10 @@ class Transport(Protocol):
         """
         ...
 
+    def watch(self, namespace: str, id: str) -> AsyncIterator[Description]:
+        """What `describe` says, now and at each change, until the end. Raises NotFoundError."""
+        ...
+
     async def control(self, request: ControlRequest) -> ControlReply:
         """One operation on several executions; problems of single ones are in the reply."""
         ...

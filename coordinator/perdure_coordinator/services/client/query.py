@@ -1,4 +1,4 @@
-"""Calls that read: one execution, lists, state, and the streams `Wait` and `History`."""
+"""Calls that read: one execution, lists, state, and the streams `Wait`, `Watch` and `History`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from perdure_runtime.core.client import Description, Outcome
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.wire.v1 import rpc
-from perdure_runtime.wire.v1.streams import history_chunk
+from perdure_runtime.wire.v1.streams import history_chunk, watch_chunk
 
 KEEPALIVE_S: Final = 30.0
 
@@ -78,7 +78,30 @@ def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
                     asyncio.create_task(read()), asyncio.create_task(writer.run(context))
                 )
 
+    async def watch(data: bytes, context: Context) -> None:
+        async with errors_as_status(context):
+            check_version(context)
+            desk.check_open()
+            desk.requests += 1
+            key = rpc.decode_watch_request(data)
+            writer = FrameWriter()
+
+            async def read() -> None:
+                states = engine.watch(*key)
+                async with aclosing(states):
+                    async for description in states:
+                        writer.put(watch_chunk(description))
+                        await writer.room()
+                writer.close()
+                await asyncio.get_running_loop().create_future()  # the writer ends the call
+
+            with desk.opened(writer):
+                await first_of(
+                    asyncio.create_task(read()), asyncio.create_task(writer.run(context))
+                )
+
     return {
+        "Watch": grpc.unary_stream_rpc_method_handler(watch),
         "Wait": grpc.unary_stream_rpc_method_handler(wait),
         "History": grpc.unary_stream_rpc_method_handler(history),
     } | dict(

@@ -197,6 +197,18 @@ def decode_description(message: client_pb2.Description) -> Description:
     return replies.read_description(message)
 
 
+def encode_watch_reply(description: Description) -> client_pb2.WatchReply:
+    """Answer of `Watch`, with one state."""
+    message = client_pb2.WatchReply()
+    _made(message.states.add(), replies.fill_description, description)
+    return message
+
+
+def decode_watch_reply(message: client_pb2.WatchReply) -> Description | None:
+    """The newest state of an answer of `Watch`."""
+    return replies.read_description(message.states[-1]) if message.states else None
+
+
 def encode_wait_request(key: ExecutionKey) -> client_pb2.WaitRequest:
     """Request of `Wait`."""
     return _made(client_pb2.WaitRequest(), requests.fill_key, key)

@@ -225,6 +225,18 @@ STATS: Final[Rpc[None, dict[str, float]]] = _rpc(
 
 HISTORY_PATH: Final = f"/{CLIENT_SERVICE}/History"
 
+WATCH_PATH: Final = f"/{CLIENT_SERVICE}/Watch"
+
+
+def encode_watch_request(key: ExecutionKey) -> bytes:
+    """Request of `Watch`; its answers are in `perdure_runtime.wire.v1.streams`."""
+    return client.encode_describe_request(key).SerializeToString()
+
+
+def decode_watch_request(data: bytes) -> ExecutionKey:
+    """Request of `Watch`; raises ProtocolError."""
+    return client.decode_describe_request(parse(client_pb2.DescribeRequest.FromString, data))
+
 
 def encode_history_request(request: HistoryRequest) -> bytes:
     """Request of `History`; its pages are in `perdure_runtime.wire.v1.streams`."""

@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError, Message
 from msgspec.structs import replace
 
 from perdure_proto.v1 import client_pb2
+from perdure_runtime.core.client import Description
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import LimitExceededError, PerdureError, ProtocolError
 from perdure_runtime.core.limits import MAX_FRAME_BYTES
@@ -193,6 +194,16 @@ def history_chunk(entry: Recorded) -> bytes:
 def read_history_page(data: bytes) -> tuple[Recorded, ...]:
     """The entries of a page; raises ProtocolError."""
     return client.decode_history_page(parse(client_pb2.HistoryPage.FromString, data))
+
+
+def watch_chunk(description: Description) -> bytes:
+    """An answer of `Watch` with one state; answers join like frames."""
+    return client.encode_watch_reply(description).SerializeToString()
+
+
+def read_watch_reply(data: bytes) -> Description | None:
+    """The newest state of an answer; raises ProtocolError."""
+    return client.decode_watch_reply(parse(client_pb2.WatchReply.FromString, data))
 
 
 def _within_a_frame(chunk: bytes) -> bytes:
