@@ -130,3 +130,22 @@ def in_a_thread() -> str:
     with pytest.raises(NotInExecutionError, match="async def"):
         ctx.checkpoint("a").send(None)
     return "sync"
+
+
+@pytest.mark.parametrize("target", [handles, flows])
+async def test_reconnects_lose_and_double_no_checkpoint(target: Any) -> None:
+    """Each stub makes the worker begin a new session, which adopts what runs, or runs it anew."""
+    RUNS.clear()
+    FAILS.clear()
+    async with MemoryRuntime(services=SERVICES).opened() as runtime:
+        numbers = list(range(40))
+        handle = await runtime.client.start(target, numbers, id="r")
+        running = asyncio.ensure_future(handle.result(30))
+        for turn in range(60):
+            runtime.stub(f"other{turn}", method=1)
+            for _ in range(turn % 7):
+                await asyncio.sleep(0)
+        assert sum(numbers) == await running
+        entries = [entry async for entry in handle.history()]
+        noted = [entry.value[0] for entry in entries if entry.kind == "step_checkpointed"]
+        assert list(range(1, 41)) == noted

@@ -16,6 +16,7 @@ from perdure import (
     ExecutionHandle,
     ExecutionInfo,
     RetryPolicy,
+    actions,
     durable,
     task,
     workflow,
@@ -210,6 +211,28 @@ async def embedded() -> None:
     async with perdure.embedded("app.db", services=[durable.service("orders")]) as runtime:
         assert_type(await runtime.client.start(price, "a"), ExecutionHandle[float])
         await runtime.drain()
+
+
+async def acted(client: perdure.Client) -> None:
+    @actions.define("resize", max_concurrency=2, rate_limit=perdure.RateLimit(5, burst=2))
+    async def handler(input: Any, context: actions.ActionContext) -> int:
+        async for item in context.each([1, 2]):
+            assert_type(item, int)
+        assert_type(await context.step("key", len, "a"), int)
+        assert_type(await context.step("other", asyncio.sleep, 0, "a"), str)
+        context.progress(1, 2)
+        return 1
+
+    await actions.define("again", handler)
+    action = await actions.start("resize", {"a": 1}, idempotency_key="x", labels={"a": "b"})
+    assert_type(action, actions.Action)
+    assert_type(await actions.get(action.id), actions.Action | None)
+    assert_type(await actions.Actions(client).list(status="failed"), list[actions.Action])
+    async for seen in actions.watch(action.id):
+        assert_type(seen.progress, float)
+    async for info in client.get(action.id).watch():
+        assert_type(info, ExecutionInfo)
+    actions.define("bad", 5)  # type: ignore[call-overload]
 
 
 def refused() -> None:

@@ -38,6 +38,7 @@ from perdure_runtime.core.entries import (
     StartOptions,
     StateWrite,
     StateWritten,
+    StepCheckpointed,
     StepCompleted,
     StepFailed,
     StepStarted,
@@ -105,6 +106,12 @@ def step(path: str, name: str, result: Payload = RESULT, **rest: object) -> Step
     """A step called with the order."""
     values = {"result": result} | rest
     return StepCompleted(path, name, ORDER.digest, key_of("step", name, ORDER.digest), **values)  # type: ignore[arg-type] # a fixture's shorthand
+
+
+def checkpoint(number: int, name: str, value: bytes) -> StepCheckpointed:
+    """A checkpoint of the step at 0:1."""
+    key = key_of("step", "sum", ORDER.digest)
+    return StepCheckpointed("0:1", key, number, name, Payload(value))
 
 
 def call(path: str, attempt: int = 1, **rest: object) -> CallIssued:
@@ -215,6 +222,26 @@ JOURNALS: dict[str, tuple[str, tuple[Entry, ...]]] = {
             ),
             TimerFired("0:1", 1),
             step("0:1", "charge", tries=2),
+        ),
+    ),
+    "checkpoints": (
+        "A step that records how far it has got, fails, and goes on from there.",
+        run_of(
+            checkpoint(0, "sum", b"[1,3]"),
+            checkpoint(1, "sum", b"[2,7]"),
+            StepFailed(
+                "0:1",
+                "sum",
+                ORDER.digest,
+                key_of("step", "sum", ORDER.digest),
+                DECLINED,
+                tries=1,
+                delay_ms=0,
+                due_ms=START_MS + 20,
+            ),
+            TimerFired("0:1", 1),
+            checkpoint(2, "sum", b"[3,12]"),
+            step("0:1", "sum", tries=2),
         ),
     ),
     "call": (

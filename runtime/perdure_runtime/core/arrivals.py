@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from perdure_runtime.core.issued import EVENT, Issued
-from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.payload import Failure, FailureCode, Payload
 
 
 class Arrived(Struct, frozen=True):
@@ -118,3 +118,15 @@ class Arrivals:
         return request.event_id == event.event_id and (
             not request.since_start or event.sequence > self.floor
         )
+
+
+def no_event(wait: Issued) -> Failure:
+    """Its timeout came before any event."""
+    seconds = (wait.request.timeout_ms or 0) / 1000
+    return Failure(
+        "EventTimeoutError",
+        f"no event {wait.name!r} came within {seconds:g} s",
+        FailureCode.TIMEOUT,
+        module="perdure_runtime.core.errors",
+        qualname="EventTimeoutError",
+    )

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, Final, cast
 
-from perdure_runtime.core.arrivals import Arrived
+from perdure_runtime.core.arrivals import Arrived, no_event
 from perdure_runtime.core.commands import Commands
 from perdure_runtime.core.entries import (
     COMMANDS,
@@ -83,7 +83,7 @@ from perdure_runtime.core.messages import Ack, Append, Finish, Progress
 from perdure_runtime.core.mismatch import command_diff, patch_diff, withdrawn_diff, write_diff
 from perdure_runtime.core.outbox import Outbox, Outcome
 from perdure_runtime.core.patches import Patches
-from perdure_runtime.core.payload import Failure, FailureCode, Payload
+from perdure_runtime.core.payload import Failure, Payload
 from perdure_runtime.core.version import check_journal_version
 from perdure_runtime.core.writes import StateWrites
 
@@ -396,7 +396,7 @@ class ReplayMachine:
         if issued.kind == TIMER:
             return self._done(issued, None)
         if issued.kind == EVENT:  # one that takes another's event has it from before this
-            return None if issued.source_index else self._done(issued, _no_event(issued))
+            return None if issued.source_index else self._done(issued, no_event(issued))
         self.commands.back_off_over(issued)
         return None
 
@@ -560,17 +560,6 @@ class ReplayMachine:
         if self.phase is not Phase.POISONED:
             self.phase = Phase.CLOSED
         self.commands.drop_all()
-
-
-def _no_event(wait: Issued) -> Failure:
-    seconds = (wait.request.timeout_ms or 0) / 1000
-    return Failure(
-        "EventTimeoutError",
-        f"no event {wait.name!r} came within {seconds:g} s",
-        FailureCode.TIMEOUT,
-        module="perdure_runtime.core.errors",
-        qualname="EventTimeoutError",
-    )
 
 
 _PASSED: Final = (

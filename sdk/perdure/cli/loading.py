@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def load_services(target: str, default_service: str) -> list[Service]:
     """Import the target and collect its services.
 
-    A module's functions, flows and steps that no service offers go into `default_service`.
+    A module's functions, flows and steps that no service offers go into `default_service`. The
+    actions that it defines have their own.
 
     Raises:
         UsageError: there is no such module or name, it cannot be imported, or it defines nothing.
@@ -43,6 +44,10 @@ def load_services(target: str, default_service: str) -> list[Service]:
     if name:
         for definition in definitions:
             services += [REGISTRY.services[home] for home in REGISTRY.homes(definition.function)]
+    if not name and "perdure.actions" in sys.modules:
+        from perdure.actions import services as actions_defined
+
+        services += actions_defined()
     if not services:
         what = "is" if name else "defines"
         raise UsageError(f"{target} {what} no service and no durable function of its own")

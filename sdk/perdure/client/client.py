@@ -96,6 +96,10 @@ class Client:
         """How values travel to and from it."""
         return self._serializers
 
+    def new_id(self) -> str:
+        """An id for an execution that was given none: unique, made up here."""
+        return self._new_id()
+
     # --- starting ------------------------------------------------------------------------------
 
     @overload
@@ -203,7 +207,7 @@ class Client:
         request = StartRequest(
             namespace=self.namespace,
             request_id=uuid4().hex,
-            id=options.id or self._new_id(),
+            id=options.id or self.new_id(),
             target=target,
             input=payload,
             options=start_options(options),

@@ -82,13 +82,7 @@ class DurableContext(StepMembers):
         *args: *Ts,
         **options: Unpack[CallKeywords],
     ) -> DurableFuture[T]: ...
-    def call(
-        self,
-        callee: Any,
-        /,
-        *args: object,
-        **kwargs: object,
-    ) -> DurableFuture[Any]:
+    def call(self, callee: Any, /, *args: object, **kwargs: object) -> DurableFuture[Any]:
         """Call a function, flow or step as an execution of its own, or a method by names.
 
         Args:

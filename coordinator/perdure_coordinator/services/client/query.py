@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Final
+from typing import Final, TypeVar
 
 import grpc
 
@@ -24,6 +25,7 @@ from perdure_runtime.core.payload import Payload
 from perdure_runtime.wire.v1 import rpc
 from perdure_runtime.wire.v1.streams import history_chunk, watch_chunk
 
+T = TypeVar("T")
 KEEPALIVE_S: Final = 30.0
 
 
@@ -56,49 +58,20 @@ def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
     async def history(data: bytes, context: Context) -> None:
         async with errors_as_status(context):
             check_version(context)
-            desk.check_open()
-            desk.requests += 1
             request = rpc.decode_history_request(data)
             check_access(request, admitted())
-            writer = FrameWriter()
-
-            async def read() -> None:
-                entries = engine.history(
-                    *request.key, request.from_index, request.follow, request.values_only
-                )
-                async with aclosing(entries):
-                    async for recorded in entries:
-                        writer.put(history_chunk(recorded))
-                        await writer.room()
-                writer.close()
-                await asyncio.get_running_loop().create_future()  # the writer ends the call
-
-            with desk.opened(writer):
-                await first_of(
-                    asyncio.create_task(read()), asyncio.create_task(writer.run(context))
-                )
+            entries = engine.history(
+                *request.key, request.from_index, request.follow, request.values_only
+            )
+            await _stream(desk, context, entries, history_chunk)
 
     async def watch(data: bytes, context: Context) -> None:
         async with errors_as_status(context):
             check_version(context)
-            desk.check_open()
-            desk.requests += 1
             key = rpc.decode_watch_request(data)
-            writer = FrameWriter()
-
-            async def read() -> None:
-                states = engine.watch(*key)
-                async with aclosing(states):
-                    async for description in states:
-                        writer.put(watch_chunk(description))
-                        await writer.room()
-                writer.close()
-                await asyncio.get_running_loop().create_future()  # the writer ends the call
-
-            with desk.opened(writer):
-                await first_of(
-                    asyncio.create_task(read()), asyncio.create_task(writer.run(context))
-                )
+            check_access(key, admitted())
+            states = engine.watch(*key)
+            await _stream(desk, context, states, watch_chunk)
 
     return {
         "Watch": grpc.unary_stream_rpc_method_handler(watch),
@@ -112,6 +85,26 @@ def query_handlers(desk: Desk) -> dict[str, MethodHandler]:
             unary(desk, rpc.READ_OBJECT_STATE, read_object_state),
         )
     )
+
+
+async def _stream(
+    desk: Desk, context: Context, items: AsyncGenerator[T, None], chunk: Callable[[T], bytes]
+) -> None:
+    """All items as they come; ends the call after the last one."""
+    desk.check_open()
+    desk.requests += 1
+    writer = FrameWriter()
+
+    async def read() -> None:
+        async with aclosing(items):
+            async for item in items:
+                writer.put(chunk(item))
+                await writer.room()
+        writer.close()
+        await asyncio.get_running_loop().create_future()  # the writer ends the call
+
+    with desk.opened(writer):
+        await first_of(asyncio.create_task(read()), asyncio.create_task(writer.run(context)))
 
 
 async def _push(outcome: asyncio.Future[Outcome], context: Context) -> None:

@@ -1,0 +1,1 @@
+"""A batch of images, each made smaller once, however often the program dies."""
