@@ -87,11 +87,11 @@ class ActionContext:
 
     @overload
     async def step(
-        self, key: str, function: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts
+        self, key: str, function: Callable[[*Ts], Coroutine[Any, Any, T]], /, *args: *Ts
     ) -> T: ...
     @overload
-    async def step(self, key: str, function: Callable[[*Ts], T], *args: *Ts) -> T: ...
-    async def step(self, key: str, function: Callable[..., Any], *args: Any) -> Any:
+    async def step(self, key: str, function: Callable[[*Ts], T], /, *args: *Ts) -> T: ...
+    async def step(self, key: str, function: Any, /, *args: object) -> Any:
         """Run a function and record its result under a key; run before, give what was recorded.
 
         A crash between the effect and the record runs it again. A sync function runs in a thread.
