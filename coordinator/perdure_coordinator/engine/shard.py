@@ -103,7 +103,6 @@ class Shard:
         self.mailboxes = Mailboxes(self, ownership.next_event)
         self.timers = Timers(store, self.clock, config.timer_horizon_ms, self._timers_due, fail)
         self.places = Places(self.clock, self.timers.set)
-        self.timers.sources.append(self.places.near)
         self.dispatcher: Dispatcher
         self.committer = Committer(
             store,

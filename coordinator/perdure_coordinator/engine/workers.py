@@ -81,6 +81,7 @@ class Workers:
         shard.release_slot = self._count_slot
         shard.objects.spec_of = self.catalog.spec_of
         self.catalog.on_changed = self._learn_limits
+        shard.timers.sources.append(shard.places.near)
 
     # --- sessions ------------------------------------------------------------------------------
 
