@@ -57,7 +57,9 @@ class Describer:
             labels=row.labels,
             task=row.task,
             task_status=row.task_status,
-            waiting_for=(waiting_for,) if waiting_for else (),
+            waiting_for=(waiting_for,)
+            if waiting_for
+            else tuple(f"execution {id}" for id in row.after),
         )
 
     def workers(self, namespace: str) -> list[WorkerInfo]:

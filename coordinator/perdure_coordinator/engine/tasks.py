@@ -36,7 +36,7 @@ from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.tasks import TaskStatus
 from perdure_runtime.failpoints import failpoint
 
-LOADING_S: Final = 1.0
+LOADING_S: Final = 0.02
 _OF_ONE: Final = (NotFoundError, InvalidTransitionError, InvalidArgumentError, DataLossError)
 
 
@@ -163,8 +163,8 @@ class Tasks:
                 reply: ClaimReply = await future
                 return reply
             await asyncio.wait((claimant.done, future), timeout=max(0, request.wait_ms) / 1000)
-            if request.wait_ms == 0 and not claimant.done.done() and shard.loader.waiting:
-                await asyncio.wait((claimant.done, future), timeout=LOADING_S)
+            while claimant.is_loading and not (claimant.done.done() or future.done()):
+                await asyncio.wait((claimant.done, future), timeout=LOADING_S)  # it is there
             if not claimant.done.done() and not future.done():
                 return ClaimReply()
             late: ClaimReply = await future

@@ -35,7 +35,11 @@ class Item(NamedTuple):
 
 
 class Claimant:
-    """Somebody who waits for a task. `grant` gives it one; False: that one cannot be had."""
+    """Somebody who waits for a task. `grant` gives it one; False: that one cannot be had.
+
+    Attributes:
+        is_loading: one was found for it, which is on its way into the memory.
+    """
 
     def __init__(
         self, request: ClaimRequest, grant: Callable[[Execution], bool], done: asyncio.Future[None]
@@ -43,6 +47,7 @@ class Claimant:
         self.request = request
         self.grant = grant
         self.done = done
+        self.is_loading = False
 
 
 class WorkQueues:
@@ -123,6 +128,7 @@ class WorkQueues:
         if item is None:
             return False
         self.remove(claimant)
+        claimant.is_loading = True
         self._shard.submit(
             item.key,
             partial(self._hand_over, claimant, item),
@@ -140,6 +146,7 @@ class WorkQueues:
             self._again(claimant)
 
     def _again(self, claimant: Claimant) -> None:
+        claimant.is_loading = False
         if not claimant.done.done():
             self.add(claimant)
 
