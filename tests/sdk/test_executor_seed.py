@@ -143,6 +143,13 @@ async def test_shutdown_of_what_was_never_started(make_executor: Make) -> None:
     await executor.shutdown()
 
 
+async def test_shutdown_of_what_could_not_be_opened(tmp_path: Path) -> None:
+    executor = DurableExecutor(tmp_path)  # a directory
+    with pytest.raises(PerdureError):
+        await executor.start()
+    await executor.shutdown()
+
+
 async def test_a_grace_cuts_off_what_runs_longer_and_another_takes_it_over(
     make_executor: Make,
 ) -> None:

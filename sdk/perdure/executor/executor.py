@@ -450,7 +450,9 @@ class DurableExecutor:
         grace_s = (MAX_MS if grace_ms is None else max(0, grace_ms)) / 1000
         try:
             if self._opening is not None:
-                place = await self._opening
+                await asyncio.wait((self._opening,))
+            if self._opening is not None and self._opening.exception() is None:
+                place = self._opening.result()
                 if self._working is not None:
                     await asyncio.wait((self._working,))
                 if place.worker is not None:
