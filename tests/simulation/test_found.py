@@ -76,6 +76,15 @@ def test_a_page_that_only_holds_what_is_before_a_run_is_not_sent(seed: int) -> N
     assert not run.violations
 
 
+@pytest.mark.parametrize("seed", [5205, 5651])
+def test_news_keeps_its_order_when_a_cancelled_call_answers_at_once(seed: int) -> None:
+    """The answer was told before the end of a wait that the same append withdrew."""
+    run = simulate(corpus.find(f"random:{seed}"), seed, Faults(limit=0))
+    assert not run.violations
+    run = simulate(corpus.find(f"random:{seed}"), seed)
+    assert not run.violations
+
+
 @pytest.mark.xfail(strict=True, reason="the ids of children repeat when a deleted id is used again")
 def test_children_of_a_deleted_execution_are_not_those_of_its_successor() -> None:
     """Open: see `open_bug` of the program; it joins the corpus when this passes."""

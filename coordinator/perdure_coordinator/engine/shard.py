@@ -200,7 +200,8 @@ class Shard:
         elif recorded:
             apply(execution, decision, recorded)
         self.touched[execution.key] = pending.serial
-        for effect in decision.effects:
+        # Its own news first: an effect on another execution may come back as the next entry.
+        for effect in sorted(decision.effects, key=_is_no_news):
             self._effects[type(effect)](execution, effect, recorded)
         self.objects.end_deadlocks()
 
@@ -467,6 +468,10 @@ class Shard:
         """Answer a client after the commit that covers what the answer was read from."""
         self.pending.reply(future, value)
         self.committer.kick()
+
+
+def _is_no_news(effect: fx.Effect) -> bool:
+    return not isinstance(effect, fx.Acknowledge | fx.Deliver)
 
 
 @contextmanager
