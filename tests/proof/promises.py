@@ -43,6 +43,7 @@ METHODS: Final = (
         ("P1", "P2", "P5"),
         (
             "integration/test_kill_at_most_once.py",
+            "integration/test_kill_embedded.py",
             "integration/test_kill_more_points.py",
             "integration/test_kill_processes.py",
             "integration/test_kill_schedules.py",
