@@ -69,14 +69,16 @@ class History:
         self.last = fx.Decision()
         parent = options.pop("parent", None)
         event_sequence = options.pop("event_sequence", 0)
+        key, key_base = options.pop("key", KEY), options.pop("key_base", b"")
         self.execution, decision = requests.create(
-            KEY,
+            key,
             TARGET,
             INPUT,
             StartOptions(**options),
             self.now_ms,
             parent=parent,
             event_sequence=event_sequence,
+            key_base=key_base,
         )
         self.did(decision)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perdure_runtime.core.effects import CancelChild, CompleteCall, Ended, Enqueue
 from perdure_runtime.core.entries import ExecutionContinued, ExecutionCreated, StateWrite
-from perdure_runtime.core.ids import root_key_base
+from perdure_runtime.core.ids import ExecutionKey, ParentLink, root_key_base
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import Finish
 from perdure_runtime.core.payload import Payload
@@ -40,6 +40,21 @@ def test_the_next_run_begins_behind_the_last_with_its_own_key_base_and_the_state
     assert history.effects(Enqueue)
     assert not history.effects(Ended)
     assert not history.effects(CompleteCall)
+
+
+def test_the_runs_of_a_child_that_is_made_again_have_the_same_keys() -> None:
+    """Found by simulation: attempt 2 of the caller makes another child of the same call."""
+    bases = []
+    for attempt in (1, 2):
+        parent = ParentLink(ExecutionKey("default", "caller"), 1, attempt, "0:1")
+        key = ExecutionKey("default", f"child-{attempt}")
+        history = History(key=key, parent=parent, key_base=b"k" * 16)
+        for _ in range(2):
+            continues(history.grant())
+            (begun,) = [entry for entry in history.new if isinstance(entry, ExecutionCreated)]
+            bases.append(begun.key_base)
+    assert bases[:2] == bases[2:]
+    assert len(set(bases)) == 2
 
 
 def test_attempts_and_retries_count_anew() -> None:

@@ -124,6 +124,12 @@ def test_root_keys_follow_the_text() -> None:
         assert spec_hash(16, "perdure.root", *names, number(row["run"])).hex() == row["key"]
 
 
+def test_keys_of_later_runs_of_children_follow_the_text() -> None:
+    for row in rows("child_run_key_base"):
+        base = bytes.fromhex(row["base"])
+        assert spec_hash(16, "perdure.run", base, number(row["run"])).hex() == row["key"]
+
+
 def test_child_ids_follow_the_text() -> None:
     for row in rows("child_id"):
         hashed = spec_hash(

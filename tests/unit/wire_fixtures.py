@@ -19,6 +19,7 @@ from perdure_runtime.core.ids import (
     CHAIN_START,
     ExecutionKey,
     child_id,
+    child_run_key_base,
     command_key,
     next_chain,
     root_key_base,
@@ -97,6 +98,10 @@ def keys_fixture() -> dict[str, Any]:
         "root_key_base": [
             {"namespace": k.namespace, "id": k.id, "run": run, "key": root_key_base(k, run).hex()}
             for k, run in ((key, 1), (key, 2), (unicode_key, 1))
+        ],
+        "child_run_key_base": [
+            {"base": base.hex(), "run": run, "key": child_run_key_base(base, run).hex()}
+            for run in (2, 3)
         ],
         "child_id": [
             {

@@ -86,6 +86,15 @@ def root_key_base(key: ExecutionKey, run: int) -> bytes:
     )
 
 
+def child_run_key_base(base: bytes, run: int) -> bytes:
+    """The key base of a later run of a child: of the run before, and so of the call that made it.
+
+    A call that is made again, in the caller's next attempt, has another child with another id; its
+    operations are the same ones.
+    """
+    return _digest(KEY_BYTES, b"perdure.run", base, _number(run))
+
+
 def command_key(
     scope: bytes, kind: str, name: str, digest: bytes, occurrence: int, generation: int = 0
 ) -> bytes:

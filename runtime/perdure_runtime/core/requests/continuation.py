@@ -12,7 +12,7 @@ import msgspec
 from perdure_runtime.core.effects import ClearTimers, Decision, EndRuns
 from perdure_runtime.core.entries import ExecutionContinued, ExecutionCreated
 from perdure_runtime.core.execution import Execution
-from perdure_runtime.core.ids import root_key_base
+from perdure_runtime.core.ids import child_run_key_base, root_key_base
 from perdure_runtime.core.messages import Finish
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.requests.event import consumed_events
@@ -40,11 +40,15 @@ def continue_as_new(
     assert created is not None
     run = execution.row.run + 1
     decision.entries.append(ExecutionContinued(request.writes))
+    if created.parent is None:
+        key_base = root_key_base(execution.key, run)
+    else:
+        key_base = child_run_key_base(created.key_base, run)
     decision.entries.append(
         ExecutionCreated(
             created.target,
             input,
-            root_key_base(execution.key, run),
+            key_base,
             run,
             created.options,
             created.parent,
