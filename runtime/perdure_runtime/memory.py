@@ -117,6 +117,14 @@ class MemoryStore:
         rows = self._disk().rows
         return {key: _copy(rows[key]) for key in keys if key in rows}
 
+    async def callers_runs(self, keys: Sequence[ExecutionKey]) -> dict[ExecutionKey, int]:
+        """The highest run of each caller that executions name."""
+        runs: dict[ExecutionKey, int] = {}
+        for row in self._disk().rows.values():
+            if row.parent is not None and row.parent.key in keys:
+                runs[row.parent.key] = max(row.parent.run, runs.get(row.parent.key, 0))
+        return runs
+
     async def load(
         self,
         key: ExecutionKey,

@@ -285,6 +285,11 @@ class Store(Protocol):
         """The rows that exist among `keys`."""
         ...
 
+    async def callers_runs(self, keys: Sequence[ExecutionKey]) -> dict[ExecutionKey, int]:
+        """Of each of `keys` that stored executions name as their caller, the highest run that they
+        name. The callers themselves need not exist."""
+        ...
+
     async def load(
         self,
         key: ExecutionKey,

@@ -371,6 +371,10 @@ class StoresAgree(RuleBasedStateMachine):
     def delete(self, gone: list[ExecutionKey]) -> None:
         self.both("delete", lambda store: store.delete(gone))
 
+    @rule(callers=st.lists(keys, max_size=3))
+    def callers_runs(self, callers: list[ExecutionKey]) -> None:
+        self.both("callers_runs", lambda store: store.callers_runs(callers))
+
     @rule(key=keys, before=st.integers(0, 6), limit=st.integers(1, 3))
     def trim(self, key: ExecutionKey, before: int, limit: int) -> None:
         self.both("trim", lambda store: store.trim(key, before, limit))
@@ -404,6 +408,7 @@ OPERATIONS = frozenset(
         "expire_requests",
         "delete",
         "trim",
+        "callers_runs",
         "checkpoint",
     }
     | {"events", "waiting", "deliverable", "expire_events"}

@@ -49,6 +49,13 @@ async def callee(ctx: DurableContext, tag: str, id: str) -> str:
     return await ctx.run(note, tag, "called")
 
 
+@durable.function
+async def leaves_a_child(ctx: DurableContext, life: int) -> int:
+    await ctx.send(sleeps, 3600.0)
+    await ctx.call(callee, "life", str(life))
+    return life
+
+
 @durable.function(max_retries=0)
 async def many_things(ctx: DurableContext, tag: str) -> list[Any]:
     """Random numbers, a call, a branch, a sleep and a step that fails the first time."""
@@ -80,7 +87,7 @@ async def emits_twice(ctx: DurableContext, tag: str) -> None:
     ctx.emit(2)
 
 
-for each in (needs_even, sleeps, callee, many_things, emits_twice):
+for each in (needs_even, sleeps, callee, many_things, emits_twice, leaves_a_child):
     service.add_function(each)
 
 
@@ -167,6 +174,22 @@ async def test_only_what_has_finished_is_deleted(backend: Backend) -> None:
     assert await backend.client.delete("deleted")
     with pytest.raises(NotFoundError):
         await handle.describe()
+
+
+async def test_a_deleted_id_may_be_used_again_while_its_children_are_left(
+    backend: Backend,
+) -> None:
+    """The ids of children derive from the caller's id and run: the new one's run is the next."""
+    for life in (1, 2, 3):
+        handle = await backend.client.start(leaves_a_child, life, id="reused")
+        assert await handle.result() == life
+        assert await backend.client.delete("reused")
+    children = [info async for info in backend.client.list(parent_id="reused")]
+    assert len({info.id for info in children}) == 6
+    later = await backend.client.start(leaves_a_child, 4, id="reused")
+    assert await later.result() == 4
+    for child in children:
+        await backend.client.cancel(child.id)
 
 
 async def test_many_are_cancelled_by_filter_and_by_ids(backend: Backend) -> None:

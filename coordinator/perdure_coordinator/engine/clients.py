@@ -250,15 +250,17 @@ class Clients:
         unnamed = shard.objects.missing_id(request.namespace, request.target)
         if unnamed is not None:
             raise InvalidArgumentError(unnamed.message)
+        run = shard.loader.first_run(key)
         created, decision = requests.create(
             key,
             target,
             request.input,
             request.options,
             now_ms,
-            trace=root_trace(key, f"{target.service}/{target.method}", now_ms, request.trace),
+            trace=root_trace(key, run, f"{target.service}/{target.method}", now_ms, request.trace),
             event_sequence=shard.mailboxes.last_sequence,
             held=request.held,
+            run=run,
         )
         shard.create(created, decision)
         reply: StartReply = decision.reply

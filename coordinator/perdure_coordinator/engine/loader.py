@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.errors import DataLossError
 from perdure_runtime.core.execution import Execution, evolve
-from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.ids import ExecutionKey, is_derived
 from perdure_runtime.core.rows import ExecutionRow
 from perdure_runtime.integrity import JournalCheck, unreadable_row
 from perdure_runtime.storage import Damaged
@@ -35,6 +35,7 @@ class Loader:
         self._waiting: dict[ExecutionKey, list[tuple[Action, Refusal | None]]] = {}
         self._next: list[ExecutionKey] = []
         self._task: asyncio.Task[None] | None = None
+        self._former: dict[ExecutionKey, int] = {}  # last runs of deleted ones that have children
 
     def load(self, key: ExecutionKey, action: Action, damaged: Refusal | None = None) -> None:
         """Run the action when the execution has been loaded (None: it does not exist).
@@ -50,6 +51,14 @@ class Loader:
         self._next.append(key)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="perdure-loader")
+
+    def first_run(self, key: ExecutionKey) -> int:
+        """The number of the first run of an execution that is created now, in its load's action.
+
+        1, unless a deleted execution of this id has left children: their ids derive from its runs,
+        and must not be made again.
+        """
+        return self._former.get(key, 0) + 1
 
     def hold(self, key: ExecutionKey) -> None:
         """From now on, who asks for this execution waits for `let_go`. It is not in memory."""
@@ -87,6 +96,8 @@ class Loader:
         while self._next:
             keys, self._next = self._next, []
             rows = await self._rows(keys)
+            free = [key for key in keys if key not in rows and not is_derived(key)]
+            self._former = await self._shard.store.callers_runs(free) if free else {}
             for key in keys:
                 row = rows.get(key)
                 loaded = await self._load(row) if row is not None else None

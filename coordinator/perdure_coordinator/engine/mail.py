@@ -16,9 +16,9 @@ from perdure_runtime.core.effects import CancelChild, CompleteCall, StartChild
 from perdure_runtime.core.entries import StartOptions
 from perdure_runtime.core.errors import AlreadyExistsError
 from perdure_runtime.core.execution import Execution
-from perdure_runtime.core.ids import ExecutionKey, ParentLink, shard_of
+from perdure_runtime.core.ids import ExecutionKey, ParentLink, is_derived, shard_of
 from perdure_runtime.core.lifecycle import is_end
-from perdure_runtime.core.limits import RESERVED_ID_PREFIX, due_after
+from perdure_runtime.core.limits import due_after
 from perdure_runtime.core.payload import Failure, FailureCode
 from perdure_runtime.core.requests.wake import outcome_of
 from perdure_runtime.storage import OutboxRow
@@ -47,7 +47,7 @@ class Mail:
         """Apply an effect on another execution in this batch, or put it into the outbox."""
         key = destination(letter)
         target = self._shard.executions.get(key)
-        made = isinstance(letter, StartChild) and key.id.startswith(RESERVED_ID_PREFIX)
+        made = isinstance(letter, StartChild) and is_derived(key)
         if target is not None or made:  # a made id is the address of this call: the child is new
             self._receive(target, letter, None)
             return
@@ -169,6 +169,7 @@ class Mail:
             trace=start.trace,
             event_sequence=self._shard.mailboxes.last_sequence,
             held=start.held,
+            run=self._shard.loader.first_run(destination(start)),
         )
         self._shard.create(created, decision)
 

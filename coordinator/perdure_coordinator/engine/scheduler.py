@@ -199,14 +199,16 @@ class Scheduler:
     def _create(self, schedule: Schedule, key: ExecutionKey) -> None:
         shard, target = self._shard, schedule.spec.target
         now_ms = shard.clock.now_ms()
+        run = shard.loader.first_run(key)
         created, decision = requests.create(
             key,
             target,
             schedule.spec.input,
             rules.options_of(schedule),
             now_ms,
-            trace=root_trace(key, f"{target.service}/{target.method}", now_ms, {}),
+            trace=root_trace(key, run, f"{target.service}/{target.method}", now_ms, {}),
             event_sequence=shard.mailboxes.last_sequence,
+            run=run,
         )
         shard.create(created, decision)
 

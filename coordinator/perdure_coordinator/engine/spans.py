@@ -26,7 +26,7 @@ _LOG = logging.getLogger("perdure.coordinator")
 
 
 def root_trace(
-    key: ExecutionKey, target: str, created_ms: int, trace: dict[str, str]
+    key: ExecutionKey, run: int, target: str, created_ms: int, trace: dict[str, str]
 ) -> dict[str, str]:
     """The trace context that a new root keeps in its first entry.
 
@@ -41,7 +41,7 @@ def root_trace(
     caller = parent_of(given)
     trace_id = caller.trace_id if caller else root_trace_id(key, created_ms)
     is_sampled = tracer.samples(f"start {target}", trace_id, caller)
-    span = SpanAddress(trace_id, start_span_id(key, 1), SAMPLED if is_sampled else 0)
+    span = SpanAddress(trace_id, start_span_id(key, run), SAMPLED if is_sampled else 0)
     return traced(given, span, caller.span_id if caller else "")
 
 

@@ -162,9 +162,8 @@ class Steering:
             if existing is not None:
                 return _is_this_fork(existing, source, request.at)
             try:
-                copy, entries, decision = requests.fork(
-                    row, journal, request.at, key, shard.clock.now_ms()
-                )
+                now_ms, run = shard.clock.now_ms(), shard.loader.first_run(key)
+                copy, entries, decision = requests.fork(row, journal, request.at, key, now_ms, run)
             except PerdureError as error:
                 if not problem:
                     raise

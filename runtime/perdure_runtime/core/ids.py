@@ -65,6 +65,11 @@ def shard_of(key: ExecutionKey) -> int:
     return int.from_bytes(hashed, "big") % SHARDS
 
 
+def is_derived(key: ExecutionKey) -> bool:
+    """Whether a call made this id; nobody can choose such a one."""
+    return key.id.startswith(RESERVED_ID_PREFIX)
+
+
 def child_id(parent: ExecutionKey, run: int, attempt: int, path: str) -> str:
     """The id of the execution that a call makes: a pure function of the call's address."""
     hashed = _digest(

@@ -520,6 +520,19 @@ class ListsAndDeletion:
             assert loaded is not None
             assert loaded.entries == entries_of(gone, 1)
 
+    async def test_what_is_left_of_a_deleted_caller_names_its_runs(self, opening: Opening) -> None:
+        async with owning(opening) as owner:
+            gone, other = key_of("gone"), key_of("other")
+            rows = [
+                row_of(key_of(f"c{run}"), parent=ParentLink(caller, run, 1, "0:1"))
+                for caller, run in ((gone, 1), (gone, 3), (gone, 2), (other, 7))
+            ]
+            await owner.commit(WriteBatch(0, rows=rows_of(row_of(gone), *rows)))
+            await owner.store.delete([gone])
+            runs = await owner.store.callers_runs([gone, other, key_of("nobody")])
+            assert runs == {gone: 3, other: 7}
+            assert await owner.store.callers_runs([]) == {}
+
     async def test_trimming_removes_the_first_entries_of_former_runs(
         self, opening: Opening
     ) -> None:

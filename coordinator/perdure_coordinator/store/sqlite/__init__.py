@@ -121,6 +121,10 @@ class SqliteStore:
         """The rows that exist among `keys`."""
         return await self._read(partial(load.load_rows, keys=keys))
 
+    async def callers_runs(self, keys: Sequence[ExecutionKey]) -> dict[ExecutionKey, int]:
+        """The highest run of each caller that executions name."""
+        return await self._run(self._reader, partial(load.callers_runs, keys=keys))
+
     async def load(
         self,
         key: ExecutionKey,

@@ -54,6 +54,23 @@ def load_rows(
     return found
 
 
+def callers_runs(
+    connection: sqlite3.Connection, keys: Sequence[ExecutionKey]
+) -> dict[ExecutionKey, int]:
+    """The highest run of each caller that executions name."""
+    runs = {}
+    with snapshot(connection):
+        for key in keys:
+            (run,) = connection.execute(
+                "SELECT max(parent_run) FROM executions"
+                " WHERE parent_namespace = ? AND parent_id = ?",
+                key,
+            ).fetchone()
+            if run is not None:
+                runs[key] = run
+    return runs
+
+
 def load(
     connection: sqlite3.Connection,
     key: ExecutionKey,

@@ -30,10 +30,12 @@ def create(
     trace: dict[str, str] | None = None,
     event_sequence: int = 0,
     held: tuple[str, ...] = (),
+    run: int = 1,
 ) -> tuple[Execution, Decision]:
     """A new execution, queued or scheduled. The caller has checked that the id is free.
 
     Args:
+        run: above 1 where children of a deleted execution of this id are left.
         held: the objects held by those who await it.
     """
     start_at_ms = min(options.start_at_ms or 0, MAX_DUE_MS)
@@ -46,6 +48,7 @@ def create(
         shard=shard_of(key),
         target=target,
         status=status,
+        run=run,
         created_ms=now_ms,
         input_digest=input.digest,
         priority=options.priority,
@@ -63,15 +66,15 @@ def create(
     entry = ExecutionCreated(
         target,
         input,
-        key_base or root_key_base(key, 1),
-        1,
+        key_base or root_key_base(key, run),
+        run,
         options,
         parent,
         trace or {},
         event_sequence=event_sequence,
         held=held,
     )
-    decision = Decision(reply=StartReply(key.id, 1, True), entries=[entry])
+    decision = Decision(reply=StartReply(key.id, run, True), entries=[entry])
     if scheduled and status is Status.SCHEDULED:
         decision.effects.append(SetTimer(TimerKind.START, "", start_at_ms))
     if status is Status.QUEUED:

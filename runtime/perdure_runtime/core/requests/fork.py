@@ -107,7 +107,12 @@ SIGNALS: Final = (
 
 
 def fork(
-    source: ExecutionRow, journal: Sequence[Recorded], at: str, key: ExecutionKey, now_ms: int
+    source: ExecutionRow,
+    journal: Sequence[Recorded],
+    at: str,
+    key: ExecutionKey,
+    now_ms: int,
+    first_run: int = 1,
 ) -> tuple[Execution, list[Recorded], Decision]:
     """The new execution, the entries to copy into its journal with their times, and what follows.
 
@@ -115,6 +120,7 @@ def fork(
         journal: the whole one of the source.
         at: a command path of the source; of its last attempt that has it.
         key: of the fork; the caller has checked that it is free.
+        first_run: the lowest run that this key may begin with; see `create`.
 
     Raises:
         NotFoundError: no attempt has a command with this path.
@@ -133,7 +139,7 @@ def fork(
     entries = _copied(source, journal[:cut], attempt, at)
     created = entries[0].entry
     assert isinstance(created, ExecutionCreated)
-    run = source.run + 1
+    run = max(source.run + 1, first_run)
     bases = (created.key_base, *(created.forked.bases if created.forked else ()))
     created = msgspec.structs.replace(
         created,

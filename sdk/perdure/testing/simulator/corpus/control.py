@@ -147,10 +147,6 @@ class DeletedAndLate(Case):
     nothing, and its id is free again."""
 
     name = "deleted-and-late"
-    open_bug = (
-        "an id that is used again after a delete makes the ids of the old one's children again; "
-        "where one of them is left, the coordinator cannot commit and ends, over and over"
-    )
 
     def define(self) -> Any:
         async def child(ctx: DurableContext) -> str:
