@@ -266,6 +266,10 @@ class SyncClient(_Twin[Client]):
         """Of its executions."""
         return self._original.namespace
 
+    def new_id(self) -> str:
+        """See `Client.new_id`."""
+        return self._original.new_id()
+
     @overload
     def get(self, id: str) -> SyncHandle[Any]: ...
     @overload
