@@ -69,5 +69,14 @@ METHODS: Final = (
         ("P2", "P10"),
         ("conformance/test_sqlite_crash.py", "conformance/test_sqlite_room.py"),
     ),
+    Method(
+        "damaged copies, backups under writes",
+        ("P2", "P10"),
+        (
+            "conformance/test_damaged_copies.py",
+            "conformance/test_sqlite_backup.py",
+            "unit/test_engine_quarantine.py",
+        ),
+    ),
     Method("stores against the model", ("P2",), ("property/test_store_differential.py",)),
 )

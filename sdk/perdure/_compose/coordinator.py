@@ -19,7 +19,8 @@ from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
 from perdure_coordinator.metrics import attach, detach
 from perdure_coordinator.store import file_of, open_store
-from perdure_coordinator.store.sqlite import SqliteStore, real_path
+from perdure_coordinator.store.sqlite import SqliteStore
+from perdure_coordinator.store.sqlite.place import real_path
 from perdure_runtime.core.errors import CoordinatorUnavailableError, PerdureError
 from perdure_runtime.grpc_loading import load_grpc
 from perdure_runtime.storage import Store

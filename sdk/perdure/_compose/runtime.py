@@ -23,7 +23,7 @@ from perdure.service import Service
 from perdure.worker.worker import Worker
 from perdure_coordinator.config import Config
 from perdure_coordinator.store import file_of
-from perdure_coordinator.store.sqlite import real_path
+from perdure_coordinator.store.sqlite.place import real_path
 from perdure_runtime.core.client import ListRequest
 from perdure_runtime.core.lifecycle import Status, is_end
 

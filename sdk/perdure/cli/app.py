@@ -7,6 +7,7 @@ import typer
 from perdure.cli.cancel import cancel
 from perdure.cli.check import check
 from perdure.cli.control import delete, pause, resume
+from perdure.cli.database import backup, restore, verify
 from perdure.cli.dev import dev
 from perdure.cli.event import event, promises
 from perdure.cli.fork import fork
@@ -58,6 +59,9 @@ for command in (
     services,
     replay,
     check,
+    verify,
+    backup,
+    restore,
 ):
     app.command()(command)
 app.command("list")(list_executions)

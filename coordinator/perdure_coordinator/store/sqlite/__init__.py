@@ -29,9 +29,10 @@ from perdure_coordinator.store.sqlite.commit import (
     write_batch,
 )
 from perdure_coordinator.store.sqlite.connection import Link
-from perdure_coordinator.store.sqlite.errors import UNSTORABLE, is_damage, store_error
+from perdure_coordinator.store.sqlite.errors import READ_ERRORS, UNSTORABLE, is_damage, store_error
 from perdure_coordinator.store.sqlite.lock import OwnerLock
-from perdure_coordinator.store.sqlite.place import check_local
+from perdure_coordinator.store.sqlite.log_check import refuse_damaged_log
+from perdure_coordinator.store.sqlite.place import check_local, real_path
 from perdure_coordinator.store.sqlite.query import query
 from perdure_coordinator.store.sqlite.room import LogRoom
 from perdure_coordinator.store.sqlite.schema import check_schema, migrate
@@ -59,7 +60,7 @@ from perdure_runtime.storage import (
 )
 
 OLDEST_SQLITE: Final = (3, 37, 0)  # STRICT tables
-_SQLITE_ERRORS: Final = (sqlite3.Error, *UNSTORABLE)
+_SQLITE_ERRORS: Final = (*READ_ERRORS, *UNSTORABLE)
 _logger = logging.getLogger("perdure.store")
 
 T = TypeVar("T")
@@ -294,7 +295,7 @@ class SqliteStore:
         def careful(connection: sqlite3.Connection) -> T:
             try:
                 return unit(connection)
-            except sqlite3.Error as error:
+            except READ_ERRORS as error:
                 if is_damage(error):
                     raise Damaged(f"the database cannot be read there: {error}") from error
                 raise
@@ -323,6 +324,7 @@ async def open_file(
     Raises:
         DatabaseInUseError: another opener has it.
         SchemaVersionError: a newer version of Perdure wrote it; nothing was changed.
+        DataLossError: its log is damaged, and commits behind that place are lost.
         StoreError: it cannot be opened, is another application's, or lies on a network.
     """
     _check_library()
@@ -331,7 +333,7 @@ async def open_file(
     links: list[Link] = []
     lock = _lock_and_create(path)
     try:
-        prepare = partial(_prepare_writer, log_limit_bytes=2 * checkpoint_bytes)
+        prepare = partial(_prepare_writer, path=path, log_limit_bytes=2 * checkpoint_bytes)
         links.append(await Link.open(f"{path.as_uri()}?mode=rw", prepare))
         links.append(await Link.open(f"{path.as_uri()}?mode=ro", _prepare_reader))
         links.append(await Link.open(f"{path.as_uri()}?mode=ro", _prepare_reader))
@@ -362,11 +364,6 @@ def _check_library() -> None:
         )
 
 
-def real_path(path: Path) -> Path:
-    """Two names of one file must get one lock."""
-    return Path(os.path.realpath(path))
-
-
 def _lock_and_create(path: Path) -> OwnerLock:
     """The lock, and a file that only its user can read: SQLite gives its log the same mode."""
     try:
@@ -388,8 +385,9 @@ def _lock_and_create(path: Path) -> OwnerLock:
     return lock
 
 
-def _prepare_writer(connection: sqlite3.Connection, log_limit_bytes: int) -> None:
+def _prepare_writer(connection: sqlite3.Connection, path: Path, log_limit_bytes: int) -> None:
     check_schema(connection)  # before anything is written
+    refuse_damaged_log(path)
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise StoreError(f"the file system does not allow a write-ahead log (SQLite chose {mode})")

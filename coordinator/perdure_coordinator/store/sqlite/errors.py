@@ -12,7 +12,6 @@ _PRIMARY_CODE: Final = 0xFF  # extended codes (SQLITE_IOERR_FSYNC, ...) keep it 
 _BY_CODE: Final[dict[int, tuple[type[StoreError], str]]] = {
     sqlite3.SQLITE_FULL: (StoreFull, "the disk is full; free some space, nothing was written"),
     sqlite3.SQLITE_IOERR: (StoreBroken, "reading or writing the disk failed"),
-    sqlite3.SQLITE_CORRUPT: (StoreBroken, "the database file is damaged; restore a backup"),
     sqlite3.SQLITE_NOTADB: (StoreBroken, "the file is not a SQLite database"),
     sqlite3.SQLITE_CONSTRAINT: (BadRow, "a row breaks a rule of its table"),
     sqlite3.SQLITE_TOOBIG: (BadRow, "a value is too big"),
@@ -23,19 +22,26 @@ _BY_CODE: Final[dict[int, tuple[type[StoreError], str]]] = {
 # beyond 64 bits, values of types that cannot be stored.
 UNSTORABLE: Final = (OverflowError, UnicodeEncodeError, sqlite3.InterfaceError)
 
+# All that reading may raise: the module decodes texts, of error messages too.
+READ_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 
-def is_damage(error: sqlite3.Error) -> bool:
+
+def is_damage(error: Exception) -> bool:
     """Whether a read failed because of what is in the file."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # the sqlite3 module's own: text that is no UTF-8
         return isinstance(error, sqlite3.OperationalError) and "UTF-8" in str(error)
-    return code & _PRIMARY_CODE in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return int(code) & _PRIMARY_CODE == sqlite3.SQLITE_CORRUPT
 
 
 def store_error(error: Exception) -> StoreError:
     """The store's error for what SQLite or its Python module raised."""
     if isinstance(error, UNSTORABLE):
         return BadRow(f"a value cannot be stored: {error}")
+    if is_damage(error):
+        return StoreBroken(f"the database file is damaged; restore a backup ({error})")
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         kind = BadRow if isinstance(error, (sqlite3.DataError, sqlite3.ProgrammingError)) else None

@@ -7,6 +7,7 @@ mount in `/proc`; elsewhere nothing is checked. Reads no database.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,11 @@ NETWORK_TYPES: Final = frozenset(
         *("fuse.s3fs", "fuse.smbnetfs", "fuse.sshfs", "fuse.sshfs#", "fuse.goofys"),
     }
 )
+
+
+def real_path(path: Path) -> Path:
+    """Two names of one file must get one lock."""
+    return Path(os.path.realpath(path))
 
 
 def check_local(path: Path) -> None:
