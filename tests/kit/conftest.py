@@ -4,30 +4,26 @@ import pytest
 
 from perdure.registry import REGISTRY
 
-_OTHERS = (
-    "tests.sdk.",
-    "tests.crashpoints.",
-    "tests.blocks.",
-    "tests.unit.",
-    "tests.integration.",
-    "examples.",
-)
+_OURS = ("tests.kit.", "tests.seeds.")
+_OTHERS = ("tests.", "examples.")
+
+
+def _is_others(code: str) -> bool:
+    return code.startswith(_OTHERS) and not code.startswith(_OURS)
 
 
 @pytest.fixture(autouse=True)
 def without_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Definitions of other tests in the same run share names with each other."""
     ours = {
-        code: definition
-        for code, definition in REGISTRY._decorated.items()
-        if not code.startswith(_OTHERS)
+        code: definition for code, definition in REGISTRY._decorated.items() if not _is_others(code)
     }
-    services = {
-        name: service
-        for name, service in REGISTRY.services.items()
-        if name == "default"
-        or not any(each.code.startswith("examples.") for each in service.methods.values())
-    }
+    services = {}
+    for name, service in REGISTRY.services.items():
+        kept = {each: of for each, of in service.methods.items() if not _is_others(of.code)}
+        if kept or not service.methods:
+            services[name] = service
+            monkeypatch.setattr(service, "_methods", kept)
     monkeypatch.setattr(REGISTRY, "_decorated", ours)
     monkeypatch.setattr(REGISTRY, "services", services)
     # What a test's runtime puts into `default` is in it for that test only.
