@@ -35,6 +35,12 @@ class Method:
 
 
 METHODS: Final = (
+    # The first one that a test's path is in counts it.
+    Method(
+        "engines broken on purpose, all caught",
+        tuple(PROMISES),
+        ("simulation/test_promise_mutations.py", "simulation/test_mutations.py"),
+    ),
     Method("every fail point, n = 1, 2, 3, ...", ("P1", "P2", "P5", "P6"), ("crashpoints",)),
     Method("every journal write, equal journals", ("P1", "P2", "P7"), ("blocks",)),
     Method("simulated world, seeded", ("P1", "P2", "P3", "P4", "P5", "P6"), ("simulation",)),
