@@ -95,7 +95,7 @@ async def test_history_shows_checkpoints_and_a_fork_begins_anew(backend: Backend
 
 @pytest.mark.parametrize("target", [handles, steps, flows, functions])
 async def test_a_crash_at_any_journal_write_goes_on_from_the_last_checkpoint(target: Any) -> None:
-    runtime = MemoryRuntime()
+    runtime = MemoryRuntime(services=SERVICES)
     places: list[int] = []
 
     async def run() -> None:

@@ -78,7 +78,9 @@ async def slowly(ctx: DurableContext) -> None:
 
 async def test_a_rate_holds_in_virtual_time() -> None:
     STARTED.clear()
-    async with MemoryRuntime().opened() as runtime:
+    rated = durable.service("limits_rate")
+    rated.add_function(slowly)
+    async with MemoryRuntime(services=[rated]).opened() as runtime:
         begin = runtime.clock.now().timestamp()
         handles = [await slowly.start() for _ in range(6)]
         for handle in handles:

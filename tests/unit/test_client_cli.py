@@ -139,7 +139,7 @@ def test_input_is_json() -> None:
 COMMANDS = ["server", "worker", "dev", "start", "run", "list", "show", "history", "result"]
 COMMANDS += ["cancel", "retry", "pause", "resume", "delete", "health", "workers", "services"]
 COMMANDS += ["event", "fork", "promise", "replay", "schedule", "stream"]
-COMMANDS += ["check"]
+COMMANDS += ["check", "verify", "backup", "restore"]
 
 
 def test_help_names_every_command() -> None:

@@ -87,6 +87,8 @@ SCRIPT = """
 import asyncio, os, signal, sys, threading
 from perdure import sync
 
+# A shell that runs this in the background has its children ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 ended = threading.Event()
 
 async def wait_for_ever():

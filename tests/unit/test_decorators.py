@@ -282,7 +282,7 @@ def test_both_names_of_one_option_are_refused(both: dict[str, Any]) -> None:
         ("function", "max_retry", "has no option 'max_retry'; did you mean 'max_retries'?"),
         ("function", "step_retries", "has no option 'step_retries'"),
         ("step", "execution_timeout", "has no option 'execution_timeout'"),
-        ("step", "zzz", "it has at_most_once, max_retries, name"),
+        ("step", "zzz", "it has at_most_once, max_concurrency, max_retries, name"),
     ],
 )
 def test_unknown_options_are_refused(name: str, option: str, message: str) -> None:

@@ -16,6 +16,7 @@ from perdure.decorators.shape import is_coroutine_function
 from perdure.definition import Definition, Kind
 from perdure.option_checks import optional_milliseconds
 from perdure.options import Options, RateLimit, RetryPolicy, checked_limits, retry_policy
+from perdure.registry import REGISTRY
 from perdure.service import Service, service
 from perdure_runtime.core.errors import NotInExecutionError
 from perdure_runtime.core.limits import check_name
@@ -82,7 +83,8 @@ def is_defined(name: str) -> bool:
 
 def services() -> list[Service]:
     """The services of all actions that this process has defined, for `Worker.register_service`."""
-    return [service(service_of(name)) for name in _HANDLERS]
+    names = {service_of(name) for name in _HANDLERS}
+    return [each for name, each in REGISTRY.services.items() if name in names]
 
 
 def _runner(name: str) -> Callable[[Any], Awaitable[Any]]:
