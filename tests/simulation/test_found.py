@@ -90,3 +90,9 @@ def test_children_of_a_deleted_execution_are_not_those_of_its_successor() -> Non
     where one of them was left, the coordinator could not commit, and ended, over and over."""
     runs = [simulate(corpus.find("deleted-and-late"), seed, Faults.none()) for seed in (10, 47)]
     assert not any(run.violations for run in runs)
+
+
+def test_nothing_is_told_of_an_execution_that_ended_while_its_journal_was_sent() -> None:
+    """Its last news was sent behind the eviction, with a gap to the last page."""
+    seed = 3580772159
+    assert not simulate(corpus.find(f"random:{seed}"), seed, Faults()).violations

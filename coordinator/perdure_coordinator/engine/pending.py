@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.ids import ExecutionKey
-from perdure_runtime.core.messages import Ack, CoordinatorMessage, Entries
+from perdure_runtime.core.messages import Ack, CoordinatorMessage, Entries, Evict
 from perdure_runtime.core.rows import ExecutionRow, Timer, TimerKey
 from perdure_runtime.core.spans import Span
 from perdure_runtime.storage import (
@@ -115,6 +115,11 @@ class Pending:
     def message(self, session_id: str, message: CoordinatorMessage) -> None:
         """A message for a worker, held until the commit."""
         self.messages.setdefault(session_id, []).append(message)
+
+    def evict(self, session_id: str, message: Evict) -> None:
+        """A lease is over: its news would come after that, and concern nobody."""
+        self.message(session_id, message)
+        self.items.get(session_id, {}).pop(message.epoch, None)
 
     def item(self, session_id: str, epoch: int, item: Ack | Recorded) -> None:
         """News of one execution for its worker, held until the commit."""

@@ -297,7 +297,7 @@ class Shard:
         if session is not None:
             session.leases.pop(effect.epoch, None)
             session.active.discard(effect.epoch)
-            self.pending.message(session.id, Evict(effect.epoch, effect.reason))
+            self.pending.evict(session.id, Evict(effect.epoch, effect.reason))
         execution.epoch = 0
         execution.session_id = ""
 
