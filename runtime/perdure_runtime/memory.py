@@ -263,9 +263,12 @@ class MemoryStore:
             del requests[key]
         return len(expired)
 
-    async def delete(self, keys: Sequence[ExecutionKey]) -> None:
+    async def delete(
+        self, keys: Sequence[ExecutionKey], requests: Sequence[RequestRow] = ()
+    ) -> None:
         """Remove executions with their journals and timers; messages to them stay."""
         disk = self._disk()
+        disk.requests.update({(row.namespace, row.request_id): row for row in requests})
         gone = set(keys)
         for key in gone:
             disk.rows.pop(key, None)

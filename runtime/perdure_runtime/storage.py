@@ -385,8 +385,14 @@ class Store(Protocol):
         """Forget requests with `expires_ms <= now_ms`; returns how many."""
         ...
 
-    async def delete(self, keys: Sequence[ExecutionKey]) -> None:
-        """Remove executions with journals, timers and waits; messages to them stay."""
+    async def delete(
+        self, keys: Sequence[ExecutionKey], requests: Sequence[RequestRow] = ()
+    ) -> None:
+        """Remove executions with journals, timers and waits; messages to them stay.
+
+        Args:
+            requests: the answers to who asked for it, remembered in the same transaction.
+        """
         ...
 
     async def trim(self, key: ExecutionKey, before: int, limit: int) -> int:

@@ -24,7 +24,7 @@ from perdure_runtime.core.messages import Ack, Entries, MethodSpec
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.retry import NO_RETRY
 from perdure_runtime.memory import MemoryDisk, MemoryStore
-from perdure_runtime.storage import ExecutionRow, Store, WriteBatch
+from perdure_runtime.storage import ExecutionRow, RequestRow, Store, WriteBatch
 
 FLOW = MethodSpec("orders", "charge", "flow", retry=NO_RETRY)
 HANDLER = MethodSpec("orders", "send_mail", "handler")
@@ -133,7 +133,9 @@ class StumblingStore(MemoryStore):
         await self.loads.wait()
         return await super().load_rows(keys)
 
-    async def delete(self, keys: Sequence[ExecutionKey]) -> None:
+    async def delete(
+        self, keys: Sequence[ExecutionKey], requests: Sequence[RequestRow] = ()
+    ) -> None:
         """Delete, when deletes are let through."""
         await self.deletes.wait()
-        await super().delete(keys)
+        await super().delete(keys, requests)

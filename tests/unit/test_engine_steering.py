@@ -27,6 +27,7 @@ from perdure_runtime.core.errors import (
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import Activate, Append, Entries, Finish
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.memory import MemoryDisk
 from perdure_runtime.storage import StoreError
 from tests.unit.engine_world import FLOW, Reopened, StumblingStore, entries, request, running, step
 from tests.unit.scripted_worker import ScriptedWorker
@@ -130,6 +131,29 @@ async def test_finished_ones_are_deleted_by_filter_and_others_refused(database: 
         assert ["open"] == [item.id for item in left.items]
         with pytest.raises(NotFoundError):
             await engine.describe("default", "a7")
+
+
+async def test_a_delete_that_was_not_answered_is_answered_by_the_next_owner() -> None:
+    """It was told that there is no such execution: the answer was not kept with the delete."""
+    disk, fatal = MemoryDisk(), list[BaseException]()
+    store = StumblingStore(disk)
+    engine = await Engine.open(store, Config(), on_fatal=fatal.append)
+    worker = ScriptedWorker(engine).hello(FLOW)
+    await engine.start(request("a"))
+    activation = await worker.activation()
+    worker.say(Finish(activation.epoch, 0, 1, Payload(b"1")))
+    await engine.wait("default", "a")
+    once = asked(ControlOperation.DELETE, ids=("a", "nobody"))
+    store.fails = StoreError("the disk broke")
+    with pytest.raises(CoordinatorUnavailableError, match="the disk broke"):
+        await engine.control(once)
+    await engine.stop()
+    assert [store.fails] == fatal
+    async with running(StumblingStore(disk)) as engine:
+        reply = await engine.control(once)
+        assert [(True, ""), (False, "NotFoundError")] == [
+            (each.effect, each.error_code) for each in reply.results
+        ]
 
 
 # --- forks ---------------------------------------------------------------------------------------

@@ -79,9 +79,12 @@ class Asking:
 
     def remember(self, name: Name, reply: object) -> None:
         """Keep the answer to a request; in the batch that is being made."""
+        self._shard.pending.request(self.answer(name, reply))
+
+    def answer(self, name: Name, reply: object) -> RequestRow:
+        """The answer to a request, as it is kept."""
         expires_ms = self._shard.clock.now_ms() + self._shard.config.request_memory_ms
-        row = RequestRow(*name, msgspec.msgpack.encode(reply), expires_ms)
-        self._shard.pending.request(row)
+        return RequestRow(*name, msgspec.msgpack.encode(reply), expires_ms)
 
 
 def checked_key(namespace: str, id: str) -> ExecutionKey:

@@ -6,7 +6,7 @@ their own store transactions, off the commit path, a bounded number of execution
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from perdure_coordinator.engine.shard import Shard
@@ -14,6 +14,7 @@ from perdure_runtime.core.errors import InvalidTransitionError
 from perdure_runtime.core.execution import Execution
 from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.lifecycle import is_end
+from perdure_runtime.storage import RequestRow
 
 SLICE: Final = 50  # executions in one transaction: commits wait for it
 
@@ -33,13 +34,19 @@ def take_out(shard: Shard, execution: Execution) -> None:
     shard.loader.hold(key)
 
 
-async def erase(shard: Shard, keys: Sequence[ExecutionKey]) -> None:
-    """Delete what was taken out, and let those go on who wait for it."""
-    left = list(keys)
+async def erase(shard: Shard, asked: Mapping[ExecutionKey, RequestRow | None]) -> None:
+    """Delete what was taken out, and let those go on who wait for it.
+
+    Args:
+        asked: by what was taken out, the answer to remember with its end, if somebody asked.
+    """
+    left = list(asked)
     try:
         await shard.committer.flushed()
         while left:
-            await shard.store.delete(left[:SLICE])
+            answers = [asked[key] for key in left[:SLICE]]
+            requests = [answer for answer in answers if answer is not None]
+            await shard.store.delete(left[:SLICE], requests)
             for key in left[:SLICE]:
                 shard.loader.let_go(key)
             del left[:SLICE]

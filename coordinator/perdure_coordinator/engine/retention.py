@@ -72,7 +72,7 @@ class Retention:
                 unknown.append(key)
         taken += await self._still_old(unknown, until_ms)
         if taken:
-            await erase(shard, taken)
+            await erase(shard, dict.fromkeys(taken))
             shard.stats.deleted += len(taken)
         return len(taken)
 

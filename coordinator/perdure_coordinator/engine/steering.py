@@ -41,6 +41,7 @@ from perdure_runtime.core.limits import (
 )
 from perdure_runtime.core.rows import ExecutionRow
 from perdure_runtime.integrity import JournalCheck, data_loss
+from perdure_runtime.storage import RequestRow
 from perdure_runtime.wire.v1.entries import decode_entry
 
 MAX_IDS: Final = 1_000
@@ -77,7 +78,7 @@ class Steering:
     async def _all(
         self, request: ControlRequest, ids: tuple[str, ...]
     ) -> tuple[ControlResult, ...]:
-        taken_out: list[ExecutionKey] = []
+        taken_out: dict[ExecutionKey, RequestRow | None] = {}
         try:
             results = await asyncio.gather(*(self._one(request, id, taken_out) for id in ids))
         finally:
@@ -86,37 +87,37 @@ class Steering:
         return tuple(results)
 
     async def _one(
-        self, request: ControlRequest, id: str, taken_out: list[ExecutionKey]
+        self, request: ControlRequest, id: str, taken_out: dict[ExecutionKey, RequestRow | None]
     ) -> ControlResult:
         try:
             key = checked_key(request.namespace, id)
             if request.operation is ControlOperation.FORK:
                 return ControlResult(id, await self._fork(request, key))
 
+            # With the change itself: a crash right after it, and the same request once more, must
+            # neither change it twice nor say that it cannot be.
+            name = (request.namespace, f"{request.request_id}\n{id}")
+            deletes = request.operation is ControlOperation.DELETE
+
             def operate(execution: Execution | None) -> bool:
                 if execution is None:
                     raise not_found(key)
-                if request.operation is ControlOperation.DELETE:
-                    take_out(self._shard, execution)
-                    taken_out.append(key)
-                    return True
-                return self._operate(execution, request)
-
-            def in_quarantine(error: DataLossError) -> bool | DataLossError:
-                if request.operation is not ControlOperation.DELETE:
-                    return error
-                self._shard.quarantine.take_out(key)
-                taken_out.append(key)
+                if not deletes:
+                    return self._operate(execution, request)
+                take_out(self._shard, execution)
+                taken_out[key] = self._asking.answer(name, True)
                 return True
 
-            if request.operation is ControlOperation.DELETE:
-                made = await self._asking.ask(key, operate, damaged=in_quarantine)
-                return ControlResult(id, made)
-            # In the commit of the change itself: a crash right after it, and the same request once
-            # more, must neither change it twice nor say that it cannot be.
-            name = (request.namespace, f"{request.request_id}\n{id}")
+            def in_quarantine(error: DataLossError) -> bool | DataLossError:
+                if not deletes:
+                    return error
+                self._shard.quarantine.take_out(key)
+                taken_out[key] = self._asking.answer(name, True)
+                return True
+
+            kept = None if deletes else name
             effect = await self._asking.once(
-                name, bool, lambda: self._asking.ask(key, operate, name, damaged=in_quarantine)
+                name, bool, lambda: self._asking.ask(key, operate, kept, damaged=in_quarantine)
             )
             return ControlResult(id, effect)
         except (

@@ -507,8 +507,10 @@ class ListsAndDeletion:
             batch.timers_set = timers_of(timer_of(gone, "p", 1), timer_of(kept, "p", 2))
             batch.outbox_added = [message]
             await owner.commit(batch)
-            await owner.store.delete([gone, key_of("nobody")])
+            asked = RequestRow("default", "delete", b"reply", 99)
+            await owner.store.delete([gone, key_of("nobody")], [asked])
             assert await owner.store.load(gone) is None
+            assert await owner.store.find_request("default", "delete") == asked
             assert await owner.store.timers_due(9, 9) == [timer_of(kept, "p", 2)]
             assert await owner.store.outbox(9) == [message]
             loaded = await owner.store.load(kept)

@@ -232,9 +232,12 @@ class SqliteStore:
         """Forget expired requests."""
         return await self._write(partial(forget_requests, now_ms=now_ms))
 
-    async def delete(self, keys: Sequence[ExecutionKey]) -> None:
-        """Remove executions with their journals and timers."""
-        await self._write(partial(delete_executions, keys=keys, places=self._places))
+    async def delete(
+        self, keys: Sequence[ExecutionKey], requests: Sequence[RequestRow] = ()
+    ) -> None:
+        """Remove executions with their journals and timers; remember who asked for it."""
+        unit = partial(delete_executions, keys=keys, requests=requests, places=self._places)
+        await self._write(unit)
 
     async def trim(self, key: ExecutionKey, before: int, limit: int) -> int:
         """Remove the first entries of a journal, none of the current run."""

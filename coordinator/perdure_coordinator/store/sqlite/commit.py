@@ -24,6 +24,7 @@ from perdure_runtime.storage import (
     Fenced,
     OutboxRow,
     Ownership,
+    RequestRow,
     ScheduleRow,
     StoredEntry,
     Timer,
@@ -254,11 +255,15 @@ def _write_outbox(
         )
 
 
-def _write_names(connection: sqlite3.Connection, batch: WriteBatch) -> None:
+def _write_requests(connection: sqlite3.Connection, requests: Iterable[RequestRow]) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)",
-        [(r.namespace, r.request_id, r.reply, r.expires_ms) for r in batch.requests],
+        [(r.namespace, r.request_id, r.reply, r.expires_ms) for r in requests],
     )
+
+
+def _write_names(connection: sqlite3.Connection, batch: WriteBatch) -> None:
+    _write_requests(connection, batch.requests)
     connection.executemany(
         "INSERT OR REPLACE INTO catalog VALUES (?, ?, ?, ?)",
         [(c.namespace, c.service, c.method, c.spec) for c in batch.catalog],
@@ -277,11 +282,15 @@ def _write_schedules(
 
 
 def delete_executions(
-    connection: sqlite3.Connection, keys: Sequence[ExecutionKey], places: Places
+    connection: sqlite3.Connection,
+    keys: Sequence[ExecutionKey],
+    requests: Iterable[RequestRow],
+    places: Places,
 ) -> None:
-    """Remove executions with their journals, timers and waits."""
+    """Remove executions with their journals, timers and waits; remember the requests."""
     places.forget()  # a number may be given again
     with writing(connection):
+        _write_requests(connection, requests)
         for key in keys:
             found = connection.execute(
                 "DELETE FROM executions WHERE namespace = ? AND id = ?"
