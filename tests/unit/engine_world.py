@@ -117,6 +117,8 @@ class StumblingStore(MemoryStore):
         self.loads.set()
         self.deletes = asyncio.Event()
         self.deletes.set()
+        self.finds = asyncio.Event()
+        self.finds.set()
 
     async def commit(self, batch: WriteBatch) -> None:
         """Write, or fail as told."""
@@ -139,3 +141,8 @@ class StumblingStore(MemoryStore):
         """Delete, when deletes are let through."""
         await self.deletes.wait()
         await super().delete(keys, requests)
+
+    async def find_request(self, namespace: str, request_id: str) -> RequestRow | None:
+        """Look up a request, when look-ups are let through."""
+        await self.finds.wait()
+        return await super().find_request(namespace, request_id)

@@ -8,7 +8,7 @@ import pytest
 
 from perdure_coordinator.config import Config
 from perdure_coordinator.engine import Engine
-from perdure_runtime.core.client import ControlOperation
+from perdure_runtime.core.client import ControlOperation, IdPolicy
 from perdure_runtime.core.errors import (
     CoordinatorUnavailableError,
     OverloadedError,
@@ -86,6 +86,25 @@ async def test_while_it_is_full_everything_is_refused_with_a_retry_hint() -> Non
         store.fails = None
         await until(lambda: engine.stats.reloads >= 1)
         assert (await engine.start(request("a"))).created
+
+
+async def test_who_waited_for_the_store_meanwhile_is_refused_too() -> None:
+    """It asked the memory that was dropped, and was never answered."""
+    store = StumblingStore()
+    async with running(store, reload_ms=1) as engine:
+        store.finds.clear()
+        slow = asyncio.ensure_future(engine.start(request("a", id_policy=IdPolicy.REJECT)))
+        await asyncio.sleep(0)
+        store.fails = FULL
+        with pytest.raises(OverloadedError):
+            await engine.start(request("b"))
+        store.fails = None
+        await until(lambda: engine.stats.reloads == 1)
+        store.finds.set()
+        async with asyncio.timeout(20):
+            with pytest.raises(OverloadedError, match="nothing was written"):
+                await slow
+        assert (await engine.start(request("a", id_policy=IdPolicy.REJECT))).created
 
 
 async def test_no_worker_is_registered_while_it_reloads() -> None:

@@ -63,6 +63,8 @@ Refusal = Callable[[DataLossError], None]
 class Shard:
     """State and effects; the callers are `Workers`, `Clients`, timers and recovery."""
 
+    _abandoned: BaseException | None = None
+
     def __init__(
         self,
         store: Store,
@@ -444,7 +446,13 @@ class Shard:
     # --- answers -------------------------------------------------------------------------------
 
     def future(self) -> asyncio.Future[Any]:
-        """A future for somebody who asked; it is answered even when this shard is abandoned."""
+        """A future for somebody who asked; it is answered even when this shard is abandoned.
+
+        Raises:
+            BaseException: this shard was abandoned before, while who asks waited for the store.
+        """
+        if self._abandoned is not None:
+            raise self._abandoned
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked.add(future)
         future.add_done_callback(self._asked.discard)
@@ -452,6 +460,7 @@ class Shard:
 
     async def abandon(self, error: BaseException) -> None:
         """Stop everything without writing; who waits gets the error."""
+        self._abandoned = error
         await self.timers.stop()
         await self.mailboxes.stop()
         await self.loader.stop()

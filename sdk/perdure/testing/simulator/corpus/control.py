@@ -23,7 +23,7 @@ from perdure.testing.simulator.corpus.case import (
 )
 from perdure.testing.simulator.interpreter import SERVICE, fails, works
 from perdure.testing.simulator.outside import LOOK_S, outcome_of, quiet
-from perdure_runtime.core.entries import CallCompleted, CancelRequested, ExecutionEnded
+from perdure_runtime.core.entries import CallCompleted, CallIssued, CancelRequested, ExecutionEnded
 from perdure_runtime.core.errors import InvalidTransitionError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class CancelAgainstOutcome(Case):
             isinstance(call, CallCompleted) and call.failure is None
             for call in entries(run, ROOT, CallCompleted)
         )
-        if run.witness.counts["begun"] and not run.faults and not late:
+        if entries(run, ROOT, CallIssued) and not run.faults and not late:
             yield from seen(run, "cleanup")
         yield from same("ends", 1, len(entries(run, ROOT, ExecutionEnded)))
 

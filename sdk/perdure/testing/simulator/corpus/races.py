@@ -144,7 +144,7 @@ class TimeoutAgainstFencing(Case):
     def define(self) -> Any:
         async def main(ctx: DurableContext) -> Any:
             try:
-                await ctx.sleep(1.9 if ctx.attempt > 1 else 2.5)
+                await ctx.sleep(1.7 if ctx.attempt > 1 else 2.5)
                 return await ctx.run(works, f"attempt {ctx.attempt}")
             finally:
                 await ctx.run(works, f"cleanup {ctx.attempt}")
