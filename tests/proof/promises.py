@@ -73,7 +73,12 @@ METHODS: Final = (
     Method(
         "killed while it writes",
         ("P2", "P10"),
-        ("conformance/test_sqlite_crash.py", "conformance/test_sqlite_room.py"),
+        (
+            "conformance/test_sqlite_crash.py",
+            "conformance/test_sqlite_migration.py",
+            "conformance/test_sqlite_room.py",
+            "integration/test_refused_writes.py",
+        ),
     ),
     Method(
         "damaged copies, backups under writes",
@@ -81,6 +86,7 @@ METHODS: Final = (
         (
             "conformance/test_damaged_copies.py",
             "conformance/test_sqlite_backup.py",
+            "integration/test_damage_seen.py",
             "unit/test_engine_quarantine.py",
         ),
     ),
