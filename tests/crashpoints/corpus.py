@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
-from perdure import ExecutionCancelledError, ExecutionFailed
+from perdure import ExecutionCancelledError, ExecutionFailed, tasks
+from perdure.tasks import WorkerRef
 from perdure.testing import MemoryRuntime
 from tests.crashpoints import flows
 from tests.crashpoints.flows import SEEN
 
+WORKER = WorkerRef("ada", "human", "Ada")
 Play = Callable[[MemoryRuntime], Awaitable[Any]]
 
 
@@ -121,6 +124,58 @@ async def _steered(runtime: MemoryRuntime) -> Any:
     return [steered, first[2], second[2], await failing.result()]
 
 
+async def _labels(runtime: MemoryRuntime) -> Any:
+    client = runtime.client
+    for number in range(2):
+        await client.start(flows.child, f"red {number}", id=f"red-{number}", labels={"hue": "red"})
+    await client.start(flows.child, "blue", id="blue", labels={"hue": "blue"})
+    red = sorted([info.id async for info in client.list(labels={"hue": "red"})])
+    return [await client.get(id).result() for id in red]
+
+
+async def _after(runtime: MemoryRuntime) -> Any:
+    client = runtime.client
+    before = [await client.start(flows.child, name, id=name) for name in ("one", "two")]
+    last = await client.start(flows.child, "last", id="last", after=[each.id for each in before])
+    result = await last.result()
+    ended = [(await each.describe()).finished for each in before]
+    begun = (await last.describe()).started
+    assert begun is not None
+    return [result, all(end is not None and end <= begun for end in ended)]
+
+
+async def _alone(runtime: MemoryRuntime) -> Any:
+    handles = [await runtime.client.start(flows.alone, name, id=name) for name in "abc"]
+    results = [await handle.result() for handle in handles]
+    infos = [await handle.describe() for handle in handles]
+    times = sorted(
+        (info.started.timestamp(), info.finished.timestamp())
+        for info in infos
+        if info.started and info.finished
+    )
+    return [results, [before[1] <= after[0] for before, after in pairwise(times)]]
+
+
+async def _slowed(runtime: MemoryRuntime) -> Any:
+    handles = [await runtime.client.start(flows.slowed, name, id=name) for name in "abc"]
+    results = [await handle.result() for handle in handles]
+    infos = [await handle.describe() for handle in handles]
+    times = sorted(info.started.timestamp() for info in infos if info.started)
+    return [results, [after - before >= 2 for before, after in pairwise(times)]]
+
+
+async def _tasks(runtime: MemoryRuntime) -> Any:
+    await tasks.create_task("later", id="later", priority="low")
+    await tasks.create_task("first", id="first", priority="high")
+    said = []
+    for _ in range(2):
+        claim = await tasks.claim(worker=WORKER, wait=None)
+        assert claim is not None
+        await claim.complete({"did": claim.id})
+        said.append(claim.id)
+    return [said, [await tasks.wait_for_task(id) for id in said]]
+
+
 CASES: Final = (
     Case("steps", _with_state, "step, flow, state"),
     Case("attempts", _plain(flows.attempts), "function, retry, reuse, handler"),
@@ -139,6 +194,12 @@ CASES: Final = (
     Case("stream", _stream, "emit, progress, stream"),
     Case("schedule", _schedule, "schedule"),
     Case("cancel", _cancelled, "cancel, on_cancel, finally"),
+    Case("labels", _labels, "labels, list"),
+    Case("after", _after, "dependencies"),
+    Case("one-at-a-time", _alone, "max_concurrency"),
+    Case("rate", _slowed, "rate_limit"),
+    Case("checkpoints", _plain(flows.checkpoints), "checkpoint"),
+    Case("tasks", _tasks, "task, claim, complete, priority"),
     Case("control", _steered, "pause, resume, fork, retry"),
 )
 

@@ -36,6 +36,8 @@ COORDINATOR_POINTS: Final = (
     "schedule-due",
     "schedule-start",
     "before-delivery",
+    "task-claim",
+    "task-operation",
 )
 WORKER_POINTS: Final = ("after-step-body", "after-step-report", "mid-replay", "before-heartbeat")
 POINTS: Final = COORDINATOR_POINTS + WORKER_POINTS

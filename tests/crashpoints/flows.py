@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from perdure import DurableContext, DurableObject, StepInterrupted, ctx, durable
+from perdure import DurableContext, DurableObject, RateLimit, StepInterrupted, ctx, durable
 
 service = durable.service("crashpoints")
 SEEN: list[tuple[str, str]] = []
@@ -269,7 +269,36 @@ async def fails_once(ctx: DurableContext) -> int:
     return ctx.attempt
 
 
+@durable.function(service="crashpoints", max_concurrency=1)
+async def alone(ctx: DurableContext, name: str) -> str:
+    """At most one runs at a time."""
+    await ctx.sleep(1)
+    return await ctx.run(effect, f"alone {name}")
+
+
+@durable.function(service="crashpoints", rate_limit=RateLimit(0.5, burst=1))
+async def slowed(ctx: DurableContext, name: str) -> str:
+    """One begins every two seconds."""
+    return await ctx.run(effect, f"slowed {name}")
+
+
+async def counted_on() -> int:
+    """Goes on after what it has recorded of its progress."""
+    done = int(ctx.checkpoints.get("done", 0))
+    for number in range(done, 3):
+        await ctx.checkpoint("done", number + 1)
+    effect("counted on")
+    return max(3, done)
+
+
+@durable.flow(service="crashpoints")
+async def checkpoints(context: DurableContext) -> int:
+    """A step with checkpoints."""
+    return await context.run(counted_on)
+
+
 FUNCTIONS = (
+    *(alone, slowed, checkpoints),
     *(steps_and_state, attempts, child, calls, told, sends, branches, slow, races, naps, waits),
     *(asks, accounts, travels, counts, goes_on, pays, tells, cleans_up, fails_once),
 )

@@ -17,6 +17,7 @@ from tests.crashpoints.enumeration import enumerate_points
 from tests.integration.telling import say
 from tests.proof.counting import tried
 
+REPLAYED = [case for case in CASES if case.name != "tasks"]  # those have no body to replay
 BY_NAME = {case.name: case for case in CASES}
 
 
@@ -29,7 +30,7 @@ async def test_no_kill_at_any_point_is_seen(case: Case) -> None:
     assert tally.faults >= 20
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", REPLAYED, ids=lambda case: case.name)
 async def test_no_kill_in_a_replay_is_seen(case: Case) -> None:
     tally = await enumerate_points([case], ["mid-replay", "timer-fired"], always_suspend=True)
     tried(cases=tally.cases)

@@ -61,9 +61,9 @@ from perdure_runtime.core.errors import (
     OverloadedError,
     PerdureError,
 )
-from perdure_runtime.core.ids import ExecutionKey
 from perdure_runtime.core.messages import DrainCoordinator, Hello, WorkerMessage
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.core.rows import ExecutionRow
 from perdure_runtime.core.schedules import ScheduleReply, ScheduleRequest
 from perdure_runtime.failpoints import failpoint
 from perdure_runtime.storage import Store, StoreFull
@@ -336,10 +336,9 @@ class Engine:
         """Whether nothing is being decided, written or loaded: who waits, waits for others."""
         return self._ready.is_set() and self._shard.quiet and not self._workers.busy
 
-    def held_back(self, key: ExecutionKey) -> bool:
+    def held_back(self, row: ExecutionRow) -> bool:
         """Whether a queued execution waits for a place, which only others or time can give it."""
-        execution = self._shard.executions.get(key)
-        return execution is not None and bool(self._shard.places.waiting_for(execution.row))
+        return bool(self._shard.places.waiting_for(row))
 
     @property
     def resting_letters(self) -> int:

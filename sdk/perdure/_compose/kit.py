@@ -275,7 +275,7 @@ def at_rest(engine: Engine, disk: MemoryDisk) -> bool:
             row.status in BUSY
             and row.task is None  # it waits for somebody outside
             and not stands_behind(disk.rows, row)
-            and not (row.status is Status.QUEUED and engine.held_back(row.key))
+            and not (row.status is Status.QUEUED and engine.held_back(row))
             for row in disk.rows.values()
         )
     )
