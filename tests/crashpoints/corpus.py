@@ -12,7 +12,7 @@ from perdure import ExecutionCancelledError, ExecutionFailed, tasks
 from perdure.tasks import WorkerRef
 from perdure.testing import MemoryRuntime
 from tests.crashpoints import flows
-from tests.crashpoints.flows import SEEN
+from tests.crashpoints.flows import ACKNOWLEDGED, SEEN
 
 WORKER = WorkerRef("ada", "human", "Ada")
 Play = Callable[[MemoryRuntime], Awaitable[Any]]
@@ -207,6 +207,7 @@ CASES: Final = (
 def forget() -> None:
     """Before a run: nothing was witnessed."""
     SEEN.clear()
+    ACKNOWLEDGED.clear()
 
 
 def witnessed() -> list[tuple[str, str]]:
