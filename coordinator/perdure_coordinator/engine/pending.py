@@ -117,9 +117,15 @@ class Pending:
         self.messages.setdefault(session_id, []).append(message)
 
     def evict(self, session_id: str, message: Evict) -> None:
-        """A lease is over: its news would come after that, and concern nobody."""
+        """A lease is over: its news would come after that, and concern nobody.
+
+        What the worker itself had said is acknowledged all the same: only then is it told of.
+        """
         self.message(session_id, message)
-        self.items.get(session_id, {}).pop(message.epoch, None)
+        by_epoch = self.items.get(session_id, {})
+        acks = [item for item in by_epoch.pop(message.epoch, ()) if isinstance(item, Ack)]
+        if acks:
+            by_epoch[message.epoch] = list[Ack | Recorded](acks)
 
     def item(self, session_id: str, epoch: int, item: Ack | Recorded) -> None:
         """News of one execution for its worker, held until the commit."""
