@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from perdure_runtime.core.entries import Recorded
 from perdure_runtime.core.ids import ExecutionKey
-from perdure_runtime.core.messages import Ack, CoordinatorMessage, Entries, Evict
+from perdure_runtime.core.messages import Ack, CoordinatorMessage, Entries
 from perdure_runtime.core.rows import ExecutionRow, Timer, TimerKey
 from perdure_runtime.core.spans import Span
 from perdure_runtime.storage import (
@@ -116,16 +116,9 @@ class Pending:
         """A message for a worker, held until the commit."""
         self.messages.setdefault(session_id, []).append(message)
 
-    def evict(self, session_id: str, message: Evict) -> None:
-        """A lease is over: its news would come after that, and concern nobody.
-
-        What the worker itself had said is acknowledged all the same: only then is it told of.
-        """
-        self.message(session_id, message)
-        by_epoch = self.items.get(session_id, {})
-        acks = [item for item in by_epoch.pop(message.epoch, ()) if isinstance(item, Ack)]
-        if acks:
-            by_epoch[message.epoch] = list[Ack | Recorded](acks)
+    def drop_news(self, session_id: str, epoch: int) -> None:
+        """Nobody is to hear the news of a lease that is in this batch."""
+        self.items.get(session_id, {}).pop(epoch, None)
 
     def item(self, session_id: str, epoch: int, item: Ack | Recorded) -> None:
         """News of one execution for its worker, held until the commit."""

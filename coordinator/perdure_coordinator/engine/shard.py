@@ -299,7 +299,9 @@ class Shard:
         if session is not None:
             session.leases.pop(effect.epoch, None)
             session.active.discard(effect.epoch)
-            self.pending.evict(session.id, Evict(effect.epoch, effect.reason))
+            self.pending.message(session.id, Evict(effect.epoch, effect.reason))
+            if effect.epoch in self.paging:  # its last page is not sent: news would leave a gap
+                self.pending.drop_news(session.id, effect.epoch)
         execution.epoch = 0
         execution.session_id = ""
 
