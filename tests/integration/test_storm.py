@@ -38,11 +38,15 @@ pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A SIGKILL that was sent."""
+    """A SIGKILL: when it was about to be sent, and when the process was known to be dead.
+
+    In between the process still works: a step may begin after `at_s` and be hit all the same.
+    """
 
     name: str
     pid: int
     at_s: float
+    dead_s: float
 
 
 async def rage(processes: dict[str, PythonProcess], draw: random.Random) -> list[Kill]:
@@ -57,8 +61,9 @@ async def rage(processes: dict[str, PythonProcess], draw: random.Random) -> list
         if name in starting:
             await starting.pop(name)
         assert process.running, f"the {name} ended by itself: {process.told()}"
-        sent.append(Kill(name, process.pid, time.monotonic()))
+        pid, at_s = process.pid, time.monotonic()
         await process.kill()
+        sent.append(Kill(name, pid, at_s, time.monotonic()))
         starting[name] = asyncio.create_task(process.start())
     await asyncio.gather(*starting.values())
     return sent
@@ -105,13 +110,15 @@ def _hit(kill: Kill, earlier: Run, later: Run) -> bool:
     """Whether a kill between two runs hit the first of them, or its result on its way to disk."""
     mine = kill.name == "coordinator" or kill.pid == earlier.pid
     unfinished = not earlier.ended_s or kill.at_s < earlier.ended_s + RECORDED_WITHIN_S
-    return mine and earlier.began_s <= kill.at_s <= later.began_s and unfinished
+    return mine and earlier.began_s <= kill.dead_s and kill.at_s <= later.began_s and unfinished
 
 
 def _story(earlier: Run, later: Run, kills: Sequence[Kill]) -> str:
     """Both runs, and the kills of the seconds before the second."""
     near = [kill for kill in kills if later.began_s - 3 < kill.at_s < later.began_s]
-    told = ", ".join(f"{kill.name} {kill.pid} at {kill.at_s:.3f}" for kill in near)
+    told = ", ".join(
+        f"{kill.name} {kill.pid} at {kill.at_s:.6f} to {kill.dead_s:.6f}" for kill in near
+    )
     return f"{earlier} and {later} after {told or 'no kill'}"
 
 
