@@ -1,26 +1,38 @@
-"""Whether a stored journal is the one that was written: indices, times, bytes and its end.
+"""Whether what is stored is what was written: journals entry by entry, states of objects whole.
 
 Each entry's hash covers its bytes, its time and the hash before it; the end (length and last hash)
 is stored apart from the entries. So an entry that is altered, missing or too many is found, at the
-end of the journal too. Pure: whoever reads the pages hands them over.
+end of the journal too. The state of an object has a hash over its name and all that is stored with
+it. Pure: whoever reads the pages hands them over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Final
+
+import msgspec
 
 from perdure_runtime.core.entries import Target
 from perdure_runtime.core.errors import DataLossError
-from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, next_chain, shard_of
+from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, ObjectKey, next_chain, shard_of
 from perdure_runtime.core.lifecycle import Status
-from perdure_runtime.core.rows import ExecutionRow
+from perdure_runtime.core.payload import NULL
+from perdure_runtime.core.rows import ExecutionRow, ObjectRow
 from perdure_runtime.storage import StoredEntry, StoredExecution
 
 ADVICE: Final = (
     "nothing is written for it and no worker gets it: restore a backup from before the damage, "
     "fork it from the intact beginning (perdure history shows how far that goes), or delete it"
 )
+
+OBJECT_ADVICE: Final = (
+    "no method of it runs, and its calls fail: restore a backup from before the damage, then retry "
+    "the failed calls (perdure history of the last method that changed it shows what it was)"
+)
+
+CHECKSUM_BYTES: Final = 16
 
 
 class JournalCheck:
@@ -78,3 +90,24 @@ def unreadable_row(key: ExecutionKey, problem: str) -> ExecutionRow:
 def data_loss(key: ExecutionKey, problem: str) -> DataLossError:
     """The error of whoever asks for a damaged execution."""
     return DataLossError(f"the journal of execution {key.id!r} is damaged: {problem}; {ADVICE}")
+
+
+def object_checksum(row: ObjectRow) -> bytes:
+    """The hash over a stored object: its name, its state, and who saved it when."""
+    state = row.state
+    hashed = blake2b(state.data, digest_size=CHECKSUM_BYTES)
+    labels = (*row.key, row.service, row.updated_ms, state.encoding, state.digest, state.metadata)
+    hashed.update(msgspec.msgpack.encode(labels, order="deterministic"))
+    return hashed.digest()
+
+
+def unreadable_object(key: ObjectKey, problem: str) -> ObjectRow:
+    """What stands for an object that cannot be read."""
+    return ObjectRow(key, "", NULL, 0, damage=problem)
+
+
+def object_loss(key: ObjectKey, problem: str) -> DataLossError:
+    """The error of whoever asks for a damaged object."""
+    return DataLossError(
+        f"the state of object {key.name()!r} is damaged: {problem}; {OBJECT_ADVICE}"
+    )

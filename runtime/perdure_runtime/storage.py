@@ -323,7 +323,7 @@ class Store(Protocol):
         ...
 
     async def load_objects(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, ObjectRow]:
-        """The objects that exist among `keys`."""
+        """The objects that exist among `keys`; `damage` says which cannot be used."""
         ...
 
     async def timers_due(self, until_ms: int, limit: int) -> list[Timer]:

@@ -60,7 +60,7 @@ from perdure_runtime.core.lookup import HIDDEN, apply_write
 from perdure_runtime.core.payload import NULL, Payload
 from perdure_runtime.core.requests.wake import outcome_of
 from perdure_runtime.core.trace import check_trace
-from perdure_runtime.integrity import JournalCheck, data_loss
+from perdure_runtime.integrity import JournalCheck, data_loss, object_loss
 from perdure_runtime.storage import EventName
 from perdure_runtime.wire.v1.entries import decode_entry
 
@@ -384,6 +384,7 @@ class Clients:
 
         Raises:
             NotFoundError: it was never saved.
+            DataLossError: what is stored is not what was saved.
         """
         check_name("namespace", namespace)
         check_name("class name", class_name)
@@ -396,6 +397,8 @@ class Clients:
                 f"object {name.name()!r} was never saved in namespace {namespace!r}: "
                 "no exclusive method of it has ended yet"
             )
+        if found.damage:
+            raise object_loss(name, found.damage)
         return found.state
 
     async def control(self, request: ControlRequest) -> ControlReply:

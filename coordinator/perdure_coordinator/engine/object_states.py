@@ -7,6 +7,7 @@ is read from the store again. An object that nobody uses is not in memory.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -15,20 +16,27 @@ from msgspec import Struct
 
 from perdure_runtime.core.ids import ObjectKey
 from perdure_runtime.core.payload import Payload
+from perdure_runtime.integrity import object_loss
 from perdure_runtime.storage import ObjectRow
 
 if TYPE_CHECKING:
     from perdure_coordinator.engine.shard import Shard
+
+_LOG = logging.getLogger("perdure.coordinator")
 
 KEPT_MAX: Final = 2_000
 KEPT_BYTES_MAX: Final = 32 * 1024 * 1024
 
 
 class Kept(Struct):
-    """A state in memory; None: the object was never saved. `serial` is of the batch that has it."""
+    """A state in memory; None: the object was never saved. `serial` is of the batch that has it.
+
+    With `damage` what is on disk cannot be used: no method gets it.
+    """
 
     state: Payload | None
     serial: int = 0
+    damage: str = ""
 
 
 class ObjectStates:
@@ -82,15 +90,16 @@ class ObjectStates:
                 keys, self._next = self._next, []
                 rows = await self._shard.store.load_objects(keys)
                 for key in keys:
-                    row = rows.get(key)
-                    self._arrived(key, row.state if row is not None else None)
+                    self._arrived(key, rows.get(key))
                 self._shard.committer.kick()
         except Exception as error:
             self._shard.fail(error)
 
-    def _arrived(self, key: ObjectKey, state: Payload | None) -> None:
+    def _arrived(self, key: ObjectKey, row: ObjectRow | None) -> None:
         if key not in self._kept:  # what was saved in the meantime is newer than what was read
-            self._keep(key, Kept(state))
+            self._keep(key, Kept(row.state, damage=row.damage) if row else Kept(None))
+            if row is not None and row.damage:
+                _LOG.error("%s (namespace %r)", object_loss(key, row.damage), key.namespace)
         for then in self._waiting.pop(key):
             then()
 

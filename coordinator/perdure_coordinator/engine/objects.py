@@ -16,7 +16,7 @@ from perdure_coordinator.engine.object_states import ObjectStates
 from perdure_runtime.core import requests
 from perdure_runtime.core.entries import Target
 from perdure_runtime.core.execution import Execution
-from perdure_runtime.core.ids import ExecutionKey
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.messages import MethodSpec
 from perdure_runtime.core.objects import (
@@ -30,6 +30,7 @@ from perdure_runtime.core.objects import (
 )
 from perdure_runtime.core.payload import Failure, FailureCode, Payload
 from perdure_runtime.core.rows import ExecutionRow
+from perdure_runtime.integrity import object_loss
 
 if TYPE_CHECKING:
     from perdure_coordinator.engine.shard import Shard
@@ -138,18 +139,17 @@ class Objects:
         if spec.kind != OBJECT:
             return None
         if name is None:
-            failure, now_ms = _missing_id(row.target), self._shard.clock.now_ms()
-            self._shard.decided(execution, requests.refuse(execution, failure, now_ms))
-            return Granted.GONE
+            return self._refuse(execution, _missing_id(row.target))
         if exclusive and not row.lane_order:
             self._enter(row)
             self.end_deadlocks()
         if exclusive and not self.lanes.is_head(row.key):
             return Granted.GONE  # `left` brings it back
-        if self.states.find(name) is None:
+        kept = self.states.find(name)
+        if kept is None:
             self.states.load(name, lambda: self._shard.dispatcher.loaded(row.key))
             return Granted.LOADING
-        return None
+        return self._refuse(execution, _damaged(name, kept.damage)) if kept.damage else None
 
     def state_for(self, execution: Execution, spec: MethodSpec) -> Payload | None:
         """What a new attempt starts from, once `may_begin` has let it."""
@@ -193,13 +193,17 @@ class Objects:
     def _spec(self, row: ExecutionRow) -> MethodSpec | None:
         return self.spec_of(row.key.namespace, row.target)
 
+    def _refuse(self, execution: Execution, failure: Failure) -> Granted:
+        now_ms = self._shard.clock.now_ms()
+        self._shard.decided(execution, requests.refuse(execution, failure, now_ms))
+        return Granted.GONE
+
     def _end_victim(self, place: Place, failure: Failure, execution: Execution | None) -> None:
         place.doomed = False
         if execution is None or not self.waits(execution.row):
             return  # it ended, or its turn came, while it was loaded
         if execution.row.status is Status.QUEUED:
-            now_ms = self._shard.clock.now_ms()
-            self._shard.decided(execution, requests.refuse(execution, failure, now_ms))
+            self._refuse(execution, failure)
 
 
 def _place(row: ExecutionRow) -> Place | None:
@@ -214,11 +218,19 @@ def _missing_id(target: Target) -> Failure:
         f"{target.name()} is a method of a durable object: say of which one, "
         "with key= or through a proxy"
     )
+    return _failure("InvalidArgumentError", message)
+
+
+def _damaged(name: ObjectKey, problem: str) -> Failure:
+    return _failure("DataLossError", str(object_loss(name, problem)))
+
+
+def _failure(type_name: str, message: str) -> Failure:
     return Failure(
-        "InvalidArgumentError",
+        type_name,
         message,
         FailureCode.APPLICATION,
         module="perdure.errors",
-        qualname="InvalidArgumentError",
+        qualname=type_name,
         retryable=False,
     )

@@ -57,12 +57,16 @@ def last_progress(row: ExecutionRow) -> Progress | None:
 
 
 class ObjectRow(Struct, frozen=True):
-    """The last committed state of a durable object, and the service of the method that saved it."""
+    """The last committed state of a durable object, and the service of the method that saved it.
+
+    `damage` says what is wrong with it as it was read; its state is not to be used then.
+    """
 
     key: ObjectKey
     service: str
     state: Payload
     updated_ms: int
+    damage: str = ""
 
 
 class TimerKind(StrEnum):

@@ -92,20 +92,26 @@ def _run(work: Callable[[], Report], output: Format) -> None:
 
 
 def _print(report: Report) -> None:
-    damaged = [finding for finding in report.findings if finding.id]
+    executions = sum(1 for finding in report.findings if finding.id)
+    objects = sum(1 for finding in report.findings if finding.object)
+    others = len(report.findings) - executions - objects
     print_fields(
         {
             "file": report.path,
             "schema": report.schema,
             "executions": report.executions,
             "entries": report.entries,
-            "damaged": f"{len(damaged)} executions" if damaged else "none",
-            "other problems": str(len(report.findings) - len(damaged) or ""),
+            "objects": report.objects,
+            "damaged": f"{executions} executions" if executions else "none",
+            "damaged objects": str(objects or ""),
+            "other problems": str(others or ""),
         }
     )
     if report.findings:
-        rows = [(f.namespace, f.id, f.status, f.problem, f.advice) for f in report.findings]
-        print_table(("NAMESPACE", "ID", "STATUS", "PROBLEM", "WHAT TO DO"), rows)
+        rows = [
+            (f.namespace, f.id or f.object, f.status, f.problem, f.advice) for f in report.findings
+        ]
+        print_table(("NAMESPACE", "EXECUTION OR OBJECT", "STATUS", "PROBLEM", "WHAT TO DO"), rows)
 
 
 def _told() -> Callable[[str, int, int], None]:

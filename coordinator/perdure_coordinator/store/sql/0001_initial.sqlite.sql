@@ -166,6 +166,7 @@ CREATE TABLE objects (
     digest     BLOB    NOT NULL,
     metadata   TEXT    NOT NULL,
     data       BLOB    NOT NULL,
+    checksum   BLOB    NOT NULL, -- over all of the above
     PRIMARY KEY (namespace, class_name, key)
 ) STRICT;
 

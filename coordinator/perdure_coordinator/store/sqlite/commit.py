@@ -135,7 +135,7 @@ def write_batch(connection: sqlite3.Connection, batch: WriteBatch, places: Place
                 _write_names(connection, batch)
             if batch.objects:
                 connection.executemany(
-                    "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     map(object_columns, batch.objects.values()),
                 )
             if batch.events or batch.waits_cleared or batch.waits_set:

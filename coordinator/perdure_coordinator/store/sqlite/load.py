@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from perdure_coordinator.store.sqlite.connection import snapshot
+from perdure_coordinator.store.sqlite.errors import READ_ERRORS, is_damage
 from perdure_coordinator.store.sqlite.rows import (
     NUMBER,
     SELECT_OBJECT,
@@ -20,6 +21,7 @@ from perdure_coordinator.store.sqlite.rows import (
 )
 from perdure_runtime.core.ids import CHAIN_START, ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status, is_end
+from perdure_runtime.integrity import unreadable_object
 from perdure_runtime.storage import (
     CatalogRow,
     ExecutionRow,
@@ -148,14 +150,24 @@ def scan_awaiting(
 def load_objects(
     connection: sqlite3.Connection, keys: Sequence[ObjectKey]
 ) -> dict[ObjectKey, ObjectRow]:
-    """The objects that exist among the keys."""
+    """The objects that exist among the keys; one that cannot be read stands there as damaged."""
     found = {}
     with snapshot(connection):
         for key in keys:
-            columns = connection.execute(_OBJECT_BY_KEY, key).fetchone()
-            if columns is not None:
-                found[key] = object_from(key, columns)
+            row = _load_object(connection, key)
+            if row is not None:
+                found[key] = row
     return found
+
+
+def _load_object(connection: sqlite3.Connection, key: ObjectKey) -> ObjectRow | None:
+    try:
+        columns = connection.execute(_OBJECT_BY_KEY, key).fetchone()
+    except READ_ERRORS as error:
+        if not is_damage(error):
+            raise
+        return unreadable_object(key, f"the database cannot be read there: {error}")
+    return None if columns is None else object_from(key, columns)
 
 
 def timers_due(connection: sqlite3.Connection, until_ms: int, limit: int) -> list[Timer]:

@@ -11,7 +11,7 @@ from perdure_runtime.core.ids import ExecutionKey, ObjectKey, ParentLink
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.core.payload import Payload
 from perdure_runtime.core.tasks import TaskState, TaskStatus
-from perdure_runtime.integrity import unreadable_row
+from perdure_runtime.integrity import object_checksum, unreadable_object, unreadable_row
 from perdure_runtime.storage import ExecutionRow, ObjectRow
 
 SELECT_ROW: Final = (
@@ -131,14 +131,21 @@ def _texts_from(json: str) -> tuple[str, ...]:
     return msgspec.json.decode(json, type=tuple[str, ...])
 
 
-SELECT_OBJECT: Final = "SELECT service, updated_ms, encoding, digest, metadata, data FROM objects "
+SELECT_OBJECT: Final = (
+    "SELECT service, updated_ms, encoding, digest, metadata, data, checksum FROM objects "
+)
 
 
 def object_from(key: ObjectKey, columns: tuple[Any, ...]) -> ObjectRow:
-    """The object that SELECT_OBJECT read."""
-    service, updated_ms, encoding, digest, metadata, data = columns
-    state = Payload(data, encoding, digest, _metadata_from(metadata))
-    return ObjectRow(key, service, state, updated_ms)
+    """The object that SELECT_OBJECT read; one that is not as it was written stands as damaged."""
+    service, updated_ms, encoding, digest, metadata, data, checksum = columns
+    try:
+        state = Payload(data, encoding, digest, _metadata_from(metadata))
+        row = ObjectRow(key, service, state, updated_ms)
+        is_intact = checksum == object_checksum(row)
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        return unreadable_object(key, f"it cannot be read: {type(error).__name__}: {error}")
+    return row if is_intact else unreadable_object(key, "it is not as it was written")
 
 
 def object_columns(row: ObjectRow) -> tuple[Any, ...]:
@@ -153,6 +160,7 @@ def object_columns(row: ObjectRow) -> tuple[Any, ...]:
         state.digest,
         metadata,
         state.data,
+        object_checksum(row),
     )
 
 

@@ -21,13 +21,13 @@ from perdure_coordinator.store.sqlite.errors import READ_ERRORS, is_damage, stor
 from perdure_coordinator.store.sqlite.log_check import lost_commits
 from perdure_coordinator.store.sqlite.place import real_path
 from perdure_coordinator.store.sqlite.schema import check_schema, migrations
-from perdure_runtime.core.ids import ExecutionKey
-from perdure_runtime.integrity import ADVICE, JournalCheck
+from perdure_runtime.core.ids import ExecutionKey, ObjectKey
+from perdure_runtime.integrity import ADVICE, OBJECT_ADVICE, JournalCheck
 from perdure_runtime.storage import StoreError
 
 PAGE_ENTRIES: Final = 1_000
 PAGE_BYTES: Final = 4 * 1024 * 1024
-EXECUTIONS_AT_ONCE: Final = 500
+ROWS_AT_ONCE: Final = 500
 MAX_FINDINGS: Final = 10_000
 WHOLE_FILE: Final = "restore a backup; what is intact is read as before"
 
@@ -36,13 +36,18 @@ Progress = Callable[[str, int, int], None]
 
 
 class Finding(Struct, frozen=True):
-    """Something that is wrong, with what to do; `id` is "" when it is about the whole file."""
+    """Something that is wrong, with what to do.
+
+    It is about the execution `id` or the durable object `object`; about the whole file without
+    both.
+    """
 
     namespace: str
     id: str
     status: str
     problem: str
     advice: str
+    object: str = ""
 
 
 class Report(Struct):
@@ -52,6 +57,7 @@ class Report(Struct):
     schema: int = 0
     executions: int = 0
     entries: int = 0
+    objects: int = 0
     findings: list[Finding] = []
 
     def add(self, problem: str, advice: str = WHOLE_FILE) -> None:
@@ -96,6 +102,7 @@ def verify(path: Path, progress: Progress = _silent, *, is_alone: bool = False) 
             )
         _check_pages(connection, report, progress)
         _check_journals(connection, report, progress)
+        _check_objects(connection, report, progress)
         _check_orphans(connection, report)
     return report
 
@@ -159,7 +166,7 @@ def _executions(connection: sqlite3.Connection) -> Iterator[tuple[ExecutionKey, 
     while rows := connection.execute(
         "SELECT number, namespace, id, status FROM executions WHERE number > ?"
         " ORDER BY number LIMIT ?",
-        (after, EXECUTIONS_AT_ONCE),
+        (after, ROWS_AT_ONCE),
     ).fetchall():
         for _, namespace, id, status in rows:
             yield ExecutionKey(namespace, id), status
@@ -186,6 +193,34 @@ def _problem_of(connection: sqlite3.Connection, key: ExecutionKey, report: Repor
             if not page.length or not page.first <= row.run_index < page.length:
                 return f"its run begins at entry {row.run_index} of {page.length}"
             return ""
+
+
+def _check_objects(connection: sqlite3.Connection, report: Report, progress: Progress) -> None:
+    """The stored states of durable objects, one by one."""
+    try:
+        for key in _objects(connection):
+            for row in load.load_objects(connection, [key]).values():
+                if row.damage and len(report.findings) < MAX_FINDINGS:
+                    found = Finding(key.namespace, "", "", row.damage, OBJECT_ADVICE, key.name())
+                    report.findings.append(found)
+            report.objects += 1
+            if report.objects % 1_000 == 0:
+                progress("objects", report.objects, 0)
+    except READ_ERRORS as error:
+        report.add(f"not all objects can be read: {error}")
+
+
+def _objects(connection: sqlite3.Connection) -> Iterator[ObjectKey]:
+    """Their names, from the index: the rows themselves may be unreadable."""
+    after = ObjectKey("", "", "")
+    while rows := connection.execute(
+        "SELECT namespace, class_name, key FROM objects"
+        " WHERE (namespace, class_name, key) > (?, ?, ?)"
+        " ORDER BY namespace, class_name, key LIMIT ?",
+        (*after, ROWS_AT_ONCE),
+    ).fetchall():
+        yield from (ObjectKey(*names) for names in rows)
+        after = ObjectKey(*rows[-1])
 
 
 _ORPHANS: Final = {
