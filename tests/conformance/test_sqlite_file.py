@@ -80,7 +80,7 @@ async def test_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for url in ("postgresql://h/db", "sqlite://host/x", "http://h", ""):
         with pytest.raises(InvalidArgumentError):
             await open_store(url)
-    with pytest.raises(StoreError, match="does its directory exist"):
+    with pytest.raises(StoreError, match=r"there is no directory /.*/missing; create it"):
         await open_store(tmp_path / "missing" / "x.db")
 
 
@@ -170,11 +170,12 @@ async def test_other_files_are_refused_and_not_changed(tmp_path: Path) -> None:
     connection.close()
     text = tmp_path / "text.db"
     text.write_text("not a database at all " * 500)
-    for path, expected in ((other, StoreError), (text, StoreBroken)):
+    for path, words in ((other, "of another application"), (text, "is not a SQLite database")):
         before = path.read_bytes()
-        with pytest.raises(expected):
+        with pytest.raises(StoreError, match=f"cannot open {path}: .*{words}"):
             await open_store(path)
         assert path.read_bytes() == before
+    assert not (tmp_path / "text.db.lock").exists()  # nothing is put beside what is no database
 
 
 async def test_what_is_set_on_the_connections(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ async def test_a_migration_killed_anywhere_leaves_the_old_schema(
 async def test_the_first_schema_killed_half_way_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     first = migrations()[1]
-    cut = first.index(";", len(first) // 2) + 1
+    cut = first.index(";\n", len(first) // 2) + 1
     script = MIGRATE.replace("known | ", "").replace("newest + 1", "1")
     command = [sys.executable, "-c", script, str(path), f"{first[:cut]} SELECT die()"]
     assert -signal.SIGKILL == subprocess.run(command, timeout=60).returncode

@@ -16,6 +16,7 @@ import msgspec
 
 from perdure_runtime.core.errors import (
     ApplicationError,
+    DataLossError,
     InvalidArgumentError,
     NonRetryableError,
     NotDeterministicError,
@@ -40,6 +41,7 @@ _NOT_RETRIED: Final = (
     InvalidArgumentError,
     NotDeterministicError,
     ReentrancyError,
+    DataLossError,
     SharedMethodError,
     asyncio.CancelledError,
 )

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from perdure_runtime.core.errors import (
     ApplicationError,
+    DataLossError,
     DeadlockError,
     EventTimeoutError,
     ReentrancyError,
@@ -28,7 +29,7 @@ from perdure_runtime.serde.typed_json import TYPED_JSON
 OWN: Final = "own"
 Allowed = Literal["own"] | Sequence[type[BaseException]]
 _BUILTINS: Final = builtins.__name__
-_OURS: Final = (ReentrancyError, DeadlockError, EventTimeoutError)
+_OURS: Final = (ReentrancyError, DeadlockError, DataLossError, EventTimeoutError)
 
 
 def restore_exception(

@@ -8,7 +8,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from perdure import DurableContext, durable
+from perdure import DurableContext, DurableObject, durable
 from tests.integration.apps.witness import WITNESS, witness
 
 POLL_S = 0.01
@@ -60,7 +60,20 @@ async def bulky(ctx: DurableContext, pages: int, size: int) -> int:
     return sum([len(await ctx.run(page, number, size)) for number in range(pages)])
 
 
+@durable.object
+class Till(DurableObject):
+    """A state that must not be lost or altered."""
+
+    balance: int = 0
+
+    async def pay(self, amount: int) -> int:
+        """The balance after it."""
+        self.balance += amount
+        return self.balance
+
+
 gated.add_function(through_the_gate)
 gated.add_function(bulky)
 gated.add_function(quick)
 gated.add_function(digest_of)
+gated.add_object(Till)

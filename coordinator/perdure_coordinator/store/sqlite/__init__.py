@@ -32,10 +32,11 @@ from perdure_coordinator.store.sqlite.connection import Link
 from perdure_coordinator.store.sqlite.errors import READ_ERRORS, UNSTORABLE, is_damage, store_error
 from perdure_coordinator.store.sqlite.lock import OwnerLock
 from perdure_coordinator.store.sqlite.log_check import refuse_damaged_log
-from perdure_coordinator.store.sqlite.place import check_local, real_path
+from perdure_coordinator.store.sqlite.place import check_file, check_local, real_path
 from perdure_coordinator.store.sqlite.query import query
 from perdure_coordinator.store.sqlite.room import LogRoom
 from perdure_coordinator.store.sqlite.schema import check_schema, migrate
+from perdure_runtime.core.errors import SchemaVersionError
 from perdure_runtime.core.ids import ExecutionKey, ObjectKey
 from perdure_runtime.core.lifecycle import Status
 from perdure_runtime.storage import (
@@ -78,6 +79,7 @@ class SqliteStore:
         lock: OwnerLock | None,
         checkpoint_bytes: int = maintenance.CHECKPOINT_BYTES,
         room: LogRoom | None = None,
+        path: Path | None = None,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -87,6 +89,7 @@ class SqliteStore:
         self._places = Places()
         self._log = maintenance.WriteAheadLog()
         self._room = room
+        self._path = path
         self._checkpoint_bytes = checkpoint_bytes
         self._long_log_bytes = checkpoint_bytes * maintenance.LONG_LOG_FACTOR
         self._log_bytes = 0  # estimated, since the last checkpoint was asked for
@@ -313,7 +316,7 @@ class SqliteStore:
         try:
             return await link.run(unit)
         except _SQLITE_ERRORS as error:
-            failure = store_error(error)
+            failure = store_error(error, self._path)
             if isinstance(failure, StoreBroken):
                 self._broken = failure
             raise failure from error
@@ -333,6 +336,7 @@ async def open_file(
     _check_library()
     path = real_path(path)
     check_local(path)
+    check_file(path)
     links: list[Link] = []
     lock = _lock_and_create(path)
     try:
@@ -346,11 +350,14 @@ async def open_file(
             await link.close()
         lock.release()
         if isinstance(error, _SQLITE_ERRORS):
-            raise store_error(error) from error
+            failure = store_error(error, path)
+            raise type(failure)(f"cannot open {path}: {failure}") from error
+        if type(error) in (StoreError, SchemaVersionError):
+            raise type(error)(f"cannot open {path}: {error}") from error
         raise
     writer, reader, lister, keeper = links
     room = LogRoom(path, 2 * checkpoint_bytes)
-    return SqliteStore(writer, reader, lister, keeper, lock, checkpoint_bytes, room)
+    return SqliteStore(writer, reader, lister, keeper, lock, checkpoint_bytes, room, path)
 
 
 async def open_memory() -> SqliteStore:
@@ -373,7 +380,8 @@ def _lock_and_create(path: Path) -> OwnerLock:
         lock = OwnerLock(path)
     except OSError as error:
         raise StoreError(
-            f"cannot open {path}: {error.strerror}; does its directory exist?"
+            f"cannot open {path}: {error.strerror} for its lock {path.name}.lock; "
+            f"this user must be able to create files in {path.parent}"
         ) from error
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -384,7 +392,9 @@ def _lock_and_create(path: Path) -> OwnerLock:
             os.close(directory)
     except OSError as error:
         lock.release()
-        raise StoreError(f"cannot open {path}: {error.strerror}") from error
+        raise StoreError(
+            f"cannot open {path}: {error.strerror}; this user must be able to write to it"
+        ) from error
     return lock
 
 

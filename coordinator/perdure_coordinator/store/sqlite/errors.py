@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Final
 
 from perdure_runtime.storage import BadRow, StoreBroken, StoreError, StoreFull
@@ -12,7 +13,10 @@ _PRIMARY_CODE: Final = 0xFF  # extended codes (SQLITE_IOERR_FSYNC, ...) keep it 
 _BY_CODE: Final[dict[int, tuple[type[StoreError], str]]] = {
     sqlite3.SQLITE_FULL: (StoreFull, "the disk is full; free some space, nothing was written"),
     sqlite3.SQLITE_IOERR: (StoreBroken, "reading or writing the disk failed"),
-    sqlite3.SQLITE_NOTADB: (StoreBroken, "the file is not a SQLite database"),
+    sqlite3.SQLITE_NOTADB: (
+        StoreBroken,
+        "the file is not a SQLite database; if it was Perdure's, restore a backup",
+    ),
     sqlite3.SQLITE_CONSTRAINT: (BadRow, "a row breaks a rule of its table"),
     sqlite3.SQLITE_TOOBIG: (BadRow, "a value is too big"),
     sqlite3.SQLITE_MISMATCH: (BadRow, "a value has the wrong type"),
@@ -36,12 +40,18 @@ def is_damage(error: Exception) -> bool:
     return int(code) & _PRIMARY_CODE == sqlite3.SQLITE_CORRUPT
 
 
-def store_error(error: Exception) -> StoreError:
-    """The store's error for what SQLite or its Python module raised."""
+def store_error(error: Exception, path: Path | None = None) -> StoreError:
+    """The store's error for what SQLite or its Python module raised.
+
+    Args:
+        path: of the database, to say which one is meant and how to look into it.
+    """
     if isinstance(error, UNSTORABLE):
         return BadRow(f"a value cannot be stored: {error}")
     if is_damage(error):
-        return StoreBroken(f"the database file is damaged; restore a backup ({error})")
+        which = f"the database {path}" if path else "the database file"
+        look = f"`perdure verify --db {path}` lists what; " if path else ""
+        return StoreBroken(f"{which} is damaged: {look}restore a backup ({error})")
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         kind = BadRow if isinstance(error, (sqlite3.DataError, sqlite3.ProgrammingError)) else None

@@ -26,6 +26,9 @@ NETWORK_TYPES: Final = frozenset(
 )
 
 
+_MAGIC: Final = b"SQLite format 3\0"
+
+
 def real_path(path: Path) -> Path:
     """Two names of one file must get one lock."""
     return Path(os.path.realpath(path))
@@ -50,6 +53,33 @@ def check_local(path: Path) -> None:
             f"{path} is on a network file system ({kind} at {point}), where locks and SQLite's log "
             "cannot be trusted; keep the database on a local disk, or run `perdure server` on the "
             "machine that has the disk and connect to it"
+        )
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no database before anything is put beside it.
+
+    Args:
+        path: absolute, without symbolic links; it need not exist.
+
+    Raises:
+        StoreError: it cannot be a file of Perdure's; the message says why.
+    """
+    if not path.parent.is_dir():
+        raise StoreError(f"cannot open {path}: there is no directory {path.parent}; create it")
+    if path.is_dir():
+        raise StoreError(f"cannot open {path}: it is a directory; name a file")
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"cannot open {path}: {error.strerror}") from error
+    if beginning != _MAGIC and any(beginning):  # all zeros: its creator was killed
+        raise StoreError(
+            f"cannot open {path}: it is not a SQLite database; give Perdure a file of its own "
+            "(if it was one, its first page is damaged: restore a backup)"
         )
 
 
