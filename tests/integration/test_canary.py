@@ -27,10 +27,7 @@ service = durable.service("canary")
 
 
 class Refused(Exception):
-    """Carries the secret in its arguments; its text, which spans show, has none."""
-
-    def __str__(self) -> str:
-        return "refused"
+    """Says the secret."""
 
 
 def step(value: str) -> str:
@@ -40,8 +37,10 @@ def step(value: str) -> str:
 
 
 def failing(value: str) -> None:
-    """Raises it."""
-    raise Refused(value)
+    """Raises it, with a cause and a note that say it too."""
+    error = Refused(f"refused {value}")
+    error.add_note(f"note {value}")
+    raise error from ValueError(value)
 
 
 @durable.object(service="canary")
@@ -88,9 +87,45 @@ async def fails(ctx: DurableContext, value: str) -> None:
     await ctx.run(failing, value)
 
 
+@durable.function(service="canary")
+async def waits(ctx: DurableContext, value: str) -> None:
+    """Is cancelled for a reason that has it."""
+    await ctx.wait_for_event(value)
+
+
+service.add_function(waits)
 service.add_function(carries)
 service.add_function(fails)
 service.add_object(Safe)
+
+
+async def cancelled(client: perdure.Client) -> None:
+    """An execution that is cancelled for a reason that has the secret."""
+    handle = await client.start(waits, SECRET, id="waits")
+    await handle.cancel(f"because of {SECRET}")
+    with pytest.raises(perdure.ExecutionCancelledError, match=SECRET):
+        await handle.result()
+
+
+async def test_spans_say_what_failures_say_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERDURE_TRACE_MESSAGES", "1")
+    with traced() as told:
+        async with perdure.embedded(tmp_path / "perdure.db", services=[service]) as runtime:
+            failed = await runtime.client.start(fails, SECRET, id="fails")
+            with pytest.raises(ExecutionFailed):
+                await failed.result()
+            await cancelled(runtime.client)
+    step, attempt = told.one("step failing"), told.one("attempt canary/fails")
+    for span in (step, attempt):
+        assert f"Refused: refused {SECRET}" == span.status.description
+    (event,) = attempt.events
+    assert event.attributes is not None
+    assert f"refused {SECRET}" == event.attributes["exception.message"]
+    (asked, *_) = told.one("attempt canary/waits").events
+    assert asked.attributes is not None
+    assert f"because of {SECRET}" == asked.attributes["perdure.reason"]
 
 
 @pytest.mark.parametrize("max_cached", [100, 0])
@@ -111,8 +146,9 @@ async def test_a_secret_is_in_no_log_span_or_metric(tmp_path: Path, max_cached: 
                 await client.send_event("event", SECRET)
                 assert SECRET in await handle.result()
                 failed = await client.start(fails, SECRET, id="fails")
-                with pytest.raises(ExecutionFailed, match="refused"):
+                with pytest.raises(ExecutionFailed, match=f"refused {SECRET}"):
                     await failed.result()
+                await cancelled(client)
                 stats = await client.transport.stats()
     finally:
         root.removeHandler(handler)
@@ -120,6 +156,8 @@ async def test_a_secret_is_in_no_log_span_or_metric(tmp_path: Path, max_cached: 
     assert told.spans()
     spans = [f"{span.to_json()}" for span in told.spans()]
     assert not [span for span in spans if SECRET in span]
+    statuses = {span.status.description for span in told.spans()}
+    assert {"Refused", "ApplicationError"} & statuses, statuses  # what failed is told, by its type
     assert SECRET not in written.getvalue()
     assert SECRET not in repr(stats)
 
@@ -156,6 +194,10 @@ async def test_a_secret_is_in_nothing_that_processes_write(tmp_path: Path) -> No
             handle = await client.start("canary", "carries", SECRET, id="carries")
             await client.send_event("event", SECRET)
             assert SECRET in await handle.result(timeout=30)
+            failed = await client.start("canary", "fails", SECRET, id="fails")
+            with pytest.raises(ExecutionFailed, match=SECRET):
+                await failed.result(timeout=30)
+            await cancelled(client)
             texts = [await _told(ask) for ask in _asked(other, handle.id)]
             assert not [text for text in texts if SECRET in text]
             await worker.stop()

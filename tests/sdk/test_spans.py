@@ -230,7 +230,7 @@ async def test_each_attempt_has_a_span_and_an_error(backend: Backend, told: Told
         StatusCode.ERROR,
         StatusCode.UNSET,
     )
-    assert first.status.description == "ValueError: the bank is closed"
+    assert first.status.description == "ValueError"
     assert [event.name for event in first.events] == ["exception"]
     assert span_id(first) == int(attempt_span_id(key(backend, "s"), 1, 1), 16)
     assert span_id(second) == int(attempt_span_id(key(backend, "s"), 1, 2), 16)
@@ -254,7 +254,7 @@ async def test_a_failed_execution_has_a_failed_attempt(backend: Backend, told: T
     await backend.failure(gives_up, id="g")
     await until_told(told, "attempt traced/gives_up")
     attempt = told.one("attempt traced/gives_up")
-    assert attempt.status.description == "ValueError: no"
+    assert attempt.status.description == "ValueError"
     assert attempt.attributes is not None
     assert attempt.attributes["perdure.status"] == "failed"
 

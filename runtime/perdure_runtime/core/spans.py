@@ -48,15 +48,22 @@ class SpanKind(StrEnum):
 
 
 class SpanEvent(Struct, frozen=True):
-    """Something at one moment of a span."""
+    """Something at one moment of a span. `texts` are attributes in people's words; see `Span`."""
 
     name: str
     time_ns: int
     attributes: dict[str, Any] = {}
+    texts: dict[str, str] = {}
 
 
 class Span(Struct, frozen=True):
-    """A span that has ended, as plain data. `error` is "" when it went well."""
+    """A span that has ended, as plain data.
+
+    Attributes:
+        error: the type of its failure, "" when it went well.
+        message: what the failure says. Such texts may hold anything that a user's code knows, so
+            they leave the process only where that was asked for.
+    """
 
     kind: SpanKind
     name: str
@@ -66,6 +73,7 @@ class Span(Struct, frozen=True):
     end_ns: int
     attributes: dict[str, Any]
     error: str = ""
+    message: str = ""
     events: tuple[SpanEvent, ...] = ()
     links: tuple[SpanAddress, ...] = ()
 
@@ -98,8 +106,14 @@ def failure_event(failure: Failure, time_ns: int) -> SpanEvent:
     return SpanEvent(
         "exception",
         time_ns,
-        {"exception.type": failure.type_name, "exception.message": failure.message},
+        {"exception.type": failure.type_name},
+        {"exception.message": failure.message},
     )
+
+
+def told_of(failure: Failure | None) -> tuple[str, str]:
+    """What a span says of its failure: its `error` and `message`."""
+    return (failure.type_name, failure.message) if failure else ("", "")
 
 
 def _attempt_started(execution: Execution, item: Recorded) -> Iterator[Span]:
@@ -166,7 +180,7 @@ def _attempt(
     cancel = execution.cancel
     if cancel is not None:
         reason = {"perdure.reason": cancel.reason}
-        events.append(SpanEvent("cancel requested", _ns(execution.cancel_ms), reason))
+        events.append(SpanEvent("cancel requested", _ns(execution.cancel_ms), texts=reason))
     if failure is not None:
         events.append(failure_event(failure, _ns(item.time_ms)))
     yield Span(
@@ -177,7 +191,7 @@ def _attempt(
         _ns(execution.attempt_ms),
         _ns(item.time_ms),
         {**_attributes(execution), "perdure.attempt": execution.attempt, "perdure.status": status},
-        _text(failure),
+        *told_of(failure),
         tuple(events),
         execution.links,
     )
@@ -249,11 +263,9 @@ def _attributes(execution: Execution) -> dict[str, Any]:
 def _failed(failure: Failure | None, item: Recorded) -> dict[str, Any]:
     if failure is None:
         return {}
-    return {"error": _text(failure), "events": (failure_event(failure, _ns(item.time_ms)),)}
-
-
-def _text(failure: Failure | None) -> str:
-    return f"{failure.type_name}: {failure.message}"[:1000] if failure else ""
+    error, message = told_of(failure)
+    events = (failure_event(failure, _ns(item.time_ms)),)
+    return {"error": error, "message": message, "events": events}
 
 
 def _ns(time_ms: int) -> int:

@@ -3,13 +3,17 @@
 OpenTelemetry's API cannot name a span's id; its SDK asks an id generator, which every tracer has.
 So our own tracer gets a generator that gives the id of the span at hand. Whether a trace is sampled
 is decided once, where it begins, and travels in its flags: the tracer itself samples everything.
+
+What failures and cancels say in words stays here, unless `PERDURE_TRACE_MESSAGES` is set: the texts
+of users' exceptions are theirs, and traces go to other places than journals.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from perdure_runtime.core.spans import Span, SpanKind
 from perdure_runtime.core.trace import SpanAddress
@@ -19,13 +23,19 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 SCOPE = "perdure"
+MESSAGES: Final = "PERDURE_TRACE_MESSAGES"
+MAX_STATUS_CHARS: Final = 1_000
 _SDK = "opentelemetry.sdk.trace"
 
 
 class Tracing:
-    """The way to one tracer provider. May be used from several threads."""
+    """The way to one tracer provider. May be used from several threads.
 
-    def __init__(self, provider: TracerProvider) -> None:
+    Args:
+        messages: whether what failures and cancels say is told too, beside their types.
+    """
+
+    def __init__(self, provider: TracerProvider, *, messages: bool = False) -> None:
         from opentelemetry import trace
         from opentelemetry.sdk.trace import Tracer, sampling
         from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -42,6 +52,7 @@ class Tracing:
                 return int(ids.trace_id, 16)
 
         self.provider = provider
+        self._messages = messages
         self._ids = ids
         self._trace = trace
         self._sampler = provider.sampler
@@ -86,9 +97,13 @@ class Tracing:
             record_exception=False,
         )
         for event in span.events:
-            started.add_event(event.name, event.attributes, event.time_ns)
+            attributes = event.attributes
+            if self._messages:
+                attributes = {**attributes, **event.texts}
+            started.add_event(event.name, attributes, event.time_ns)
         if span.error:
-            started.set_status(trace.StatusCode.ERROR, span.error)
+            text = f"{span.error}: {span.message}" if self._messages else span.error
+            started.set_status(trace.StatusCode.ERROR, text[:MAX_STATUS_CHARS])
         started.end(max(span.end_ns, span.start_ns))
 
 
@@ -102,6 +117,10 @@ def _kind(trace: Any, kind: SpanKind) -> Any:
             return trace.SpanKind.INTERNAL
         case SpanKind.ATTEMPT | SpanKind.OBJECT:
             return trace.SpanKind.CONSUMER
+
+
+def _asked_for(variable: str) -> bool:
+    return os.environ.get(variable, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 _current: Tracing | None = None
@@ -119,5 +138,5 @@ def tracing() -> Tracing | None:
     if _current is None or _current.provider is not provider:
         if not isinstance(provider, sdk.TracerProvider):
             return None
-        _current = Tracing(provider)
+        _current = Tracing(provider, messages=_asked_for(MESSAGES))
     return _current

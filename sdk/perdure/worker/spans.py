@@ -22,6 +22,7 @@ from perdure_runtime.core.spans import (
     SpanKind,
     execution_attributes,
     failure_event,
+    told_of,
 )
 from perdure_runtime.core.trace import (
     SAMPLED,
@@ -105,7 +106,6 @@ class StepSpans:
             _LOG.exception("the span of step %s cannot be told", step.name)
 
     def _span(self, step: _Open, command: StepCompleted) -> Span:
-        failure = command.failure
         return Span(
             SpanKind.STEP,
             f"step {step.name}",
@@ -120,7 +120,7 @@ class StepSpans:
                 "perdure.step": step.name,
                 "perdure.tries": command.tries,
             },
-            f"{failure.type_name}: {failure.message}"[:1000] if failure else "",
+            *told_of(command.failure),
             tuple(step.events),
         )
 
