@@ -96,3 +96,16 @@ def test_nothing_is_told_of_an_execution_that_ended_while_its_journal_was_sent()
     """Its last news was sent behind the eviction, with a gap to the last page."""
     seed = 3580772159
     assert not simulate(corpus.find(f"random:{seed}"), seed, Faults()).violations
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        *(("each-part-once", seed) for seed in (1413, 1707, 3245)),
+        *(("each-part-once-in-a-handler", seed) for seed in (1254, 1708)),
+    ],
+)
+def test_who_began_a_step_behind_does_not_go_on_with_it(name: str, seed: int) -> None:
+    """A worker that heard of its lease when it was over began the step without the checkpoints of
+    its next holder; it was adopted after a restart, and did the parts again that were recorded."""
+    assert not simulate(corpus.find(name), seed).violations

@@ -337,8 +337,9 @@ class ReplayMachine:
         self.commands.try_failed(issued, entry.tries)
 
     def _pass_checkpoint(self, index: int, entry: StepCheckpointed) -> None:
-        self.commands.checkpoints.take_in(entry)
         self._confirm(index, entry.writes)
+        running = entry.path in self.commands.running
+        self.commands.checkpoints.take_in(entry, is_running=running)
 
     def _pass_branch(self, index: int, entry: BranchCompleted) -> Issued | None:
         issued = self._match(index, entry, BRANCH, entry.name, entry.digest)

@@ -225,7 +225,7 @@ class HandlerActivation:
 
     def _checkpointed(self, entry: Entry) -> None:
         if isinstance(entry, StepCheckpointed):
-            self._checkpoints.take_in(entry)
+            self._checkpoints.take_in(entry, is_running=self._try is not None)
         for _, number in self._checkpoints.take_recorded():
             recorded = self._waiting.pop(number, None)
             if recorded is not None and not recorded.done():
