@@ -1,6 +1,7 @@
 """`python -m tests.crashpoints`: every (point, n) of every case, cached and suspended, in figures.
 
-`python -m tests.crashpoints CASE POINT N [suspend]` runs one again and shows what it raises.
+`python -m tests.crashpoints CASE POINT N [POINT N] [suspend]` runs one again and shows what it
+raises.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ async def _all() -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        name, point, n, *suspend = sys.argv[1:]
-        asyncio.run(replay(name, point, int(n), always_suspend=bool(suspend)))
+        name, *words = sys.argv[1:]
+        always_suspend = words[-1] == "suspend"
+        plan = [*zip(words[::2], map(int, words[1::2]), strict=False)]
+        asyncio.run(replay(name, *plan, always_suspend=always_suspend))
     else:
         sys.exit(asyncio.run(_all()))

@@ -5,6 +5,9 @@ point decides, writes and answers nothing from there on, its worker lives and fi
 worker that is killed says and hears nothing from there on, its coordinator lives. What clients see
 must be what they see of a calm run, each effect must have been made under the same keys, none more
 often than somebody was killed, and journals must hold together.
+
+Two kills in one run are too many to try them all: `draw_pairs` draws them. The second is counted
+from the first on, so it hits who comes back, or the other side meanwhile.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count, pairwise
+from random import Random
 from typing import Any, Final
 
 from perdure import HistoryEntry
@@ -64,55 +68,66 @@ class Tally:
     fired: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
 
+    def found(self, case: Case, error: Exception, *plan: Kill, always_suspend: bool) -> None:
+        """A run was not as it must be; what `replay` needs is in the text."""
+        what = f"{case.name}, {', '.join(map(str, plan))}, always_suspend={always_suspend}"
+        self.violations.append(f"{what}: {type(error).__name__}: {error}")
+
+
+Kill = tuple[str, int]  # at the n-th hit of a point
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One run: what clients saw, which effects there were, whether it was killed."""
+    """One run: what clients saw, which effects there were, how often somebody was killed, and how
+    often each point was hit."""
 
     result: Any
     effects: Counter[tuple[str, str]]
-    fired: bool
+    kills: int = 0
+    hits: Counter[str] = field(default_factory=Counter)
 
 
 class _Killer:
-    """Kills at the n-th hit of a point."""
+    """Kills as planned, one after the other."""
 
-    def __init__(self, runtime: MemoryRuntime, point: str, n: int) -> None:
+    def __init__(self, runtime: MemoryRuntime, plan: Sequence[Kill]) -> None:
         self._runtime = runtime
-        self._point = point
-        self._left = n
+        self._plan = [*plan]
+        self._since: Counter[str] = Counter()  # the last kill
+        self.hits: Counter[str] = Counter()
+        self.kills = 0
         self.armed = False
-
-    @property
-    def fired(self) -> bool:
-        """Whether it has."""
-        return self._left <= 0
 
     def hit(self, name: str) -> None:
         """What places call."""
-        if name != self._point or not self.armed or self._left <= 0:
+        if not self.armed:
             return
-        self._left -= 1
-        if self._left == 0:
+        self.hits[name] += 1
+        self._since[name] += 1
+        if self._plan and self._plan[0] == (name, self._since[name]):
+            self._plan.pop(0)
+            self._since.clear()
+            self.kills += 1
             at_worker = name in WORKER_POINTS
             self._runtime.kill(coordinator=not at_worker, worker=at_worker)
             if not at_worker:
                 raise CoordinatorUnavailableError(f"killed at {name}")
 
 
-async def run(case: Case, runtime: MemoryRuntime, point: str = "", n: int = 0) -> Seen:
-    """Play a case once, killed at the n-th hit of a point (0: calm)."""
+async def run(case: Case, runtime: MemoryRuntime, *plan: Kill) -> Seen:
+    """Play a case once, with these kills; without any it is calm."""
     forget()
-    killer = _Killer(runtime, point, n or 1)
+    killer = _Killer(runtime, plan)
     with observed(killer.hit):
         async with runtime.opened():
-            killer.armed = bool(n)
+            killer.armed = True
             result = await case.play(runtime)
             killer.armed = False
             await runtime.settle()
             async for info in runtime.client.list():
                 check_history([entry async for entry in runtime.client.get(info.id).history()])
-    return Seen(result, Counter(witnessed()), killer.fired)
+    return Seen(result, Counter(witnessed()), killer.kills, killer.hits)
 
 
 def check_history(entries: Sequence[HistoryEntry]) -> None:
@@ -144,9 +159,10 @@ def check(case: Case, calm: Seen, seen: Seen) -> None:
     if effects.keys() != calm_effects.keys():
         lost, strange = calm_effects.keys() - effects.keys(), effects.keys() - calm_effects.keys()
         raise Violation(f"effects lost: {sorted(lost)}; never asked for: {sorted(strange)}")
-    again = {each: times for each, times in effects.items() if times > calm_effects[each] + 1}
+    most = seen.kills
+    again = {each: times for each, times in effects.items() if times > calm_effects[each] + most}
     if again:
-        raise Violation(f"made more often than once more for the one kill: {again}")
+        raise Violation(f"made more often than once more for each of {most} kills: {again}")
 
 
 def _check_once(calm: Seen, seen: Seen) -> None:
@@ -157,8 +173,8 @@ def _check_once(calm: Seen, seen: Seen) -> None:
     for said, calm_said in zip(seen.result, calm.result, strict=True):
         if said not in (calm_said, "interrupted") or (said == calm_said and said not in done):
             raise Violation(f"clients saw {seen.result!r}, done was {sorted(done)}")
-    if list(seen.result).count("interrupted") > 1:
-        raise Violation(f"one kill interrupted both: {seen.result!r}")
+    if list(seen.result).count("interrupted") > seen.kills:
+        raise Violation(f"{seen.kills} kills interrupted more: {seen.result!r}")
 
 
 async def enumerate_points(
@@ -188,26 +204,49 @@ async def enumerate_points(
                     tally.cases += 1
                     try:
                         async with asyncio.timeout(_PATIENCE_S):
-                            seen = await run(case, runtime, point, n)
+                            seen = await run(case, runtime, (point, n))
                         check(case, calm, seen)
                     except Exception as error:
-                        kind = type(error).__name__
-                        what = f"{case.name}, {point}:{n}, suspend={always_suspend}"
-                        tally.violations.append(f"{what}: {kind}: {error}")
-                        seen = Seen(None, Counter(), fired=len(tally.violations) < _ENOUGH)
-                    if not seen.fired:
+                        tally.found(case, error, (point, n), always_suspend=always_suspend)
+                        seen = Seen(None, Counter(), len(tally.violations) < _ENOUGH)
+                    if not seen.kills:
                         break
                     tally.faults += 1
                     tally.fired[point] += 1
     return tally
 
 
-async def replay(name: str, point: str, n: int, *, always_suspend: bool = False) -> None:
-    """Run one (case, point, n) again. Raises what the enumeration found."""
+async def draw_pairs(case: Case, runs: int, draw: Random, *, always_suspend: bool = False) -> Tally:
+    """Run a case with two kills, so many times, drawn among the points that it hits."""
+    tally = Tally()
+    runtime = MemoryRuntime(services=[service], always_suspend=always_suspend)
+    with _quiet():
+        calm = await run(case, runtime)
+        points = [point for point in POINTS if calm.hits[point]]
+        for _ in range(runs):
+            drawn = draw.choices(points, k=2)
+            plan = [(point, draw.randint(1, calm.hits[point])) for point in drawn]
+            tally.cases += 1
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    seen = await run(case, runtime, *plan)
+                check(case, calm, seen)
+            except Exception as error:
+                tally.found(case, error, *plan, always_suspend=always_suspend)
+                if len(tally.violations) == _ENOUGH:
+                    break
+            else:
+                tally.faults += seen.kills
+                tally.fired[f"{seen.kills} kills"] += 1
+    return tally
+
+
+async def replay(name: str, *plan: Kill, always_suspend: bool = False) -> None:
+    """Run one case with its kills again. Raises what was found."""
     (case,) = (case for case in CASES if case.name == name)
     runtime = MemoryRuntime(services=[service], always_suspend=always_suspend)
     calm = await run(case, runtime)
-    check(case, calm, await run(case, runtime, point, n))
+    check(case, calm, await run(case, runtime, *plan))
 
 
 @contextmanager
@@ -224,4 +263,7 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-__all__ = ["POINTS", "Tally", "Violation", "check", "enumerate_points", "replay", "run"]
+__all__ = [
+    *("POINTS", "Kill", "Tally", "Violation"),
+    *("check", "draw_pairs", "enumerate_points", "replay", "run"),
+]

@@ -6,6 +6,7 @@ Here with bodies kept alive at all points, and with a replay at every await wher
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ import pytest
 from perdure_coordinator.engine.asking import Asking
 from perdure_coordinator.engine.committer import Committer
 from tests.crashpoints.corpus import CASES, Case
-from tests.crashpoints.enumeration import enumerate_points
+from tests.crashpoints.enumeration import draw_pairs, enumerate_points
 from tests.integration.telling import say
 from tests.proof.counting import tried
 
+PAIRS = 12
 REPLAYED = [case for case in CASES if case.name != "tasks"]  # those have no body to replay
 BY_NAME = {case.name: case for case in CASES}
 
@@ -36,6 +38,17 @@ async def test_no_kill_in_a_replay_is_seen(case: Case) -> None:
     tried(cases=tally.cases)
     assert not tally.violations, "\n".join(tally.violations)
     assert tally.faults
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_no_two_kills_are_seen(case: Case) -> None:
+    twice = 0
+    for draw, always_suspend in ((Random(case.name), False), (Random(), False), (Random(), True)):
+        tally = await draw_pairs(case, PAIRS, draw, always_suspend=always_suspend)
+        tried(cases=tally.cases, faults=tally.faults)
+        assert not tally.violations, "\n".join(tally.violations)
+        twice += tally.fired["2 kills"]
+    assert twice >= PAIRS // 4  # the others went another way after the first
 
 
 async def test_a_broken_engine_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,6 +115,9 @@ class KitCoordinator(EmbeddedCoordinator):
         self._dead_epoch = 0  # nothing of this shard epoch reaches the disk any more
         self._serving = asyncio.Event()
         self._reopening: asyncio.Task[None] | None = None
+        self._returning: asyncio.Future[None] | None = None  # the worker
+        self._coordinator_gone = False
+        self._worker_gone = False
         self._closed = False
 
     async def open(self) -> None:
@@ -134,8 +137,7 @@ class KitCoordinator(EmbeddedCoordinator):
     async def call(self, make: Callable[[Engine], Coroutine[Any, Any, T]]) -> T:
         """Ask the engine, and ask again after a crash."""
         while True:
-            await self._serving.wait()
-            crashes = self.crashes
+            crashes = await self.serving()
             try:
                 return await make(self.engine)
             except CoordinatorUnavailableError:
@@ -144,7 +146,8 @@ class KitCoordinator(EmbeddedCoordinator):
 
     async def serving(self) -> int:
         """Wait until clients are served; returns how many crashes there were."""
-        await self._serving.wait()
+        while not self._serving.is_set():  # it may be cleared before the waiter has its turn
+            await self._serving.wait()
         return self.crashes
 
     def die(self, error: BaseException) -> None:
@@ -155,14 +158,18 @@ class KitCoordinator(EmbeddedCoordinator):
         """End one of the processes here and now, or both; whoever is gone begins anew."""
         self.crashes += 1
         self._serving.clear()
+        if self._returning is not None:
+            self._returning.cancel()  # it may wait for a coordinator that is gone now
+            worker = True
         if worker:
             self._killed()
         if coordinator:
             self._life.goes_on = False
             self._dead_epoch = self.engine.epoch
-        before = self._reopening
+        self._coordinator_gone |= coordinator
+        self._worker_gone |= worker
         self._reopening = self.loop.create_task(
-            self._begin_anew(before, coordinator, worker), name="perdure-crash"
+            self._begin_anew(self._reopening), name="perdure-crash"
         )
 
     @property
@@ -245,18 +252,26 @@ class KitCoordinator(EmbeddedCoordinator):
     async def _store(self) -> Store:
         return KitStore(self)
 
-    async def _begin_anew(
-        self, before: asyncio.Task[None] | None, coordinator: bool, worker: bool
-    ) -> None:
+    async def _begin_anew(self, before: asyncio.Task[None] | None) -> None:
+        """Bring back who is gone, unless another kill comes meanwhile: then its task does that."""
         if before is not None:
-            await asyncio.wait([before])
-        if worker:
+            await asyncio.gather(before, return_exceptions=True)
+        if self._worker_gone:
             await self._crashed()
-        if coordinator:
+        if self._coordinator_gone:
+            self._coordinator_gone = False
             await self.engine.stop()
             self.engine = await self._engine()
-        if worker:
-            await self._reopened()
+        if self._reopening is not asyncio.current_task():
+            return
+        if self._worker_gone:
+            self._returning = asyncio.ensure_future(self._reopened())
+            await asyncio.wait([self._returning])
+            returned, self._returning = self._returning, None
+            if self._reopening is not asyncio.current_task():
+                return
+            returned.result()
+            self._worker_gone = False
         else:
             self._reconnect()
         self._serving.set()
