@@ -239,9 +239,7 @@ class GrpcCoordinator(FileCoordinator):
         self.port = self._server.bind("127.0.0.1", self.port)
         await self._server.start()
 
-    async def _begin_anew(
-        self, before: asyncio.Task[None] | None, coordinator: bool, worker: bool
-    ) -> None:
+    async def _begin_anew(self, before: asyncio.Task[None] | None) -> None:
         assert self._server is not None
         await asyncio.gather(self._crashed(), self._server.stop(0.0))
         self.engine = await self._engine()
