@@ -395,7 +395,8 @@ class Driver:
     def _exception_lost(self, context: ExceptionContext) -> None:
         if not self._machine.is_replaying:
             error = context.get("exception")
-            self._options.warn(f"{context.get('message')}: {error!r}")
+            told = "" if error is None else f": {_type_and_place(error)}"
+            self._options.warn(f"{context.get('message')}{told}")
 
 
 def _not_encodable(error: Exception) -> Failure:
@@ -403,3 +404,13 @@ def _not_encodable(error: Exception) -> Failure:
     name = SerializationError.__name__
     message = f"the result cannot be encoded: {error}"
     return Failure(name, message, code, SerializationError.__module__, name, retryable=False)
+
+
+def _type_and_place(error: BaseException) -> str:
+    """An exception for logs: without its text, which may hold anything that a user's code knows."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None:
+        return type(error).__name__
+    return f"{type(error).__name__} at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}"

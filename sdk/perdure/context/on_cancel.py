@@ -38,9 +38,9 @@ class CancelHooks:
         return remove
 
     async def run(self, context: DurableContext) -> None:
-        """Run them all if the execution was cancelled; what fails is recorded and logged."""
+        """Run them all if the execution was cancelled; what fails is recorded, its type logged."""
         while self.hooks and context.surroundings.body.cancel_requested:
             name, function, args = self.hooks.pop()
             failure, _ = await undo(context, name, b"", function, args)
             if failure is not None:
-                context.log.warning("%s failed: %s: %s", name, failure.type_name, failure.message)
+                context.log.warning("%s failed: %s", name, failure.type_name)
