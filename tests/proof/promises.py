@@ -87,6 +87,7 @@ METHODS: Final = (
             "conformance/test_damaged_copies.py",
             "conformance/test_sqlite_backup.py",
             "integration/test_damage_seen.py",
+            "unit/test_engine_object_damage.py",
             "unit/test_engine_quarantine.py",
         ),
     ),
