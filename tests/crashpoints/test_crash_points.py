@@ -14,7 +14,7 @@ import pytest
 from perdure_coordinator.engine.asking import Asking
 from perdure_coordinator.engine.committer import Committer
 from tests.crashpoints.corpus import CASES, Case
-from tests.crashpoints.enumeration import draw_pairs, enumerate_points
+from tests.crashpoints.enumeration import draw_pairs, enumerate_points, replay
 from tests.integration.telling import say
 from tests.proof.counting import tried
 
@@ -49,6 +49,11 @@ async def test_no_two_kills_are_seen(case: Case) -> None:
         assert not tally.violations, "\n".join(tally.violations)
         twice += tally.fired["2 kills"]
     assert twice >= PAIRS // 4  # the others went another way after the first
+
+
+async def test_a_worker_that_outlived_two_coordinators_is_there_when_its_work_is() -> None:
+    """Else what is queued is refused in between: this service has no worker."""
+    await replay("after", ("timer-fired", 2), ("before-commit", 1))
 
 
 async def test_a_broken_engine_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -337,9 +337,10 @@ class KitLink(EmbeddedLink):
             super().connect_again()
 
     def find_again(self) -> None:
-        """The engine crashed and was opened anew."""
+        """The engine crashed and was opened anew; at once, or it would find nobody serve."""
         if not self._closed:
-            self._lost(ProtocolError("the coordinator has crashed"))
+            self._receiver.disconnected(ProtocolError("the coordinator has crashed"))
+            self._connect(self._receiver.hello())
 
     def closed(self, port: Any, reason: str) -> None:
         """See `EmbeddedLink`; after a crash the kit says when there is somebody to connect to."""
