@@ -228,7 +228,7 @@ class Driver:
         loop.advance_to(self._machine.time_ms / 1000)
         loop.note_progress()
         if isinstance(delivery, Issued):
-            waiter = delivery.waiter
+            waiter, delivery.waiter = delivery.waiter, None  # which knows it: no circle is left
             if delivery.kind == TIMER:
                 waiter.fire()
             elif not waiter.done():

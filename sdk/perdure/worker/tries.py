@@ -20,6 +20,10 @@ from perdure.worker.threads import StepThreads
 Told = Callable[[Any, BaseException | None], None]
 
 
+def _nobody(result: Any, error: BaseException | None) -> None:
+    """Was told."""
+
+
 class Try:
     """A running callable. Made, used and told about on the worker's loop.
 
@@ -153,4 +157,6 @@ class Try:
             self._over = True
             if self._timer is not None:
                 self._timer.cancel()
-            self._tell(result, error)
+            tell, self._tell = self._tell, _nobody
+            self._task = self._step = None  # these lead back here: no garbage in circles
+            tell(result, error)
