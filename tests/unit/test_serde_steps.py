@@ -71,7 +71,7 @@ def test_a_bound_self_is_covered() -> None:
 
 def test_a_self_that_cannot_be_encoded_is_named() -> None:
     step = of(Opaque().get, "a")
-    assert (None, "self", "get") == step[:3]
+    assert (None, "self", "get") == (step.digest, step.unencodable, step.name)
     assert "Opaque has no JSON form" in step.reason
 
 
@@ -103,7 +103,7 @@ def test_a_captured_variable_that_cannot_be_encoded_is_named() -> None:
 @pytest.mark.parametrize("value", [threading.Lock(), float("nan"), "\ud800"])
 def test_an_argument_that_cannot_be_encoded_is_named(value: Any) -> None:
     result = of(store, value)
-    assert (None, "path") == result[:2]
+    assert (None, "path") == (result.digest, result.unencodable)
 
 
 def test_captured_code_counts_by_name() -> None:

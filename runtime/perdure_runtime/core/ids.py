@@ -46,10 +46,14 @@ class ParentLink(NamedTuple):
     detached: bool = False
 
 
+_PREFIXES: Final = tuple(length.to_bytes(4, "big") for length in range(256))
+
+
 def _digest(size_bytes: int, person: bytes, *fields: bytes) -> bytes:
     parts: list[bytes] = []
     for field in fields:
-        parts += len(field).to_bytes(4, "big"), field
+        length = len(field)
+        parts += _PREFIXES[length] if length < 256 else length.to_bytes(4, "big"), field
     return blake2b(b"".join(parts), digest_size=size_bytes, person=person).digest()
 
 

@@ -478,15 +478,10 @@ class ReplayMachine:
         """Whether the body waits for something from outside, so that it may be evicted."""
         commands = self.commands
         return (
-            self.phase is Phase.LIVE
+            not (commands.running or self.outbox.waking)
+            and self.phase is Phase.LIVE
             and self.complete
-            and not (
-                commands.due
-                or commands.running
-                or commands.ready
-                or commands.reports
-                or self.outbox.waking
-            )
+            and not (commands.due or commands.ready or commands.reports)
         )
 
     def flush(self) -> Append | None:

@@ -36,7 +36,7 @@ WAKING: Final = (StepStarted, StepCompleted, BranchCompleted, CommandReused)
 
 def wakes(command: Command) -> bool:
     """Whether the acknowledgement of this command gives the body something to do."""
-    return isinstance(command, WAKING) or (
+    return type(command) in WAKING or (
         isinstance(command, EventAwaited) and command.source_index > 0
     )
 

@@ -13,7 +13,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from perdure_runtime.loop.loop import DeterministicLoop
@@ -35,7 +37,7 @@ _swap_current_task: Callable[[Any, Any], Any] | None = getattr(
 )
 
 
-class Outside(NamedTuple):
+class Outside(Struct, frozen=True):
     """What was in force on this thread before a slice."""
 
     loop: asyncio.AbstractEventLoop | None

@@ -19,7 +19,9 @@ from types import (
     MethodType,
     ModuleType,
 )
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from msgspec import Struct
 
 from perdure_runtime.serde.canonical import digest_of
 from perdure_runtime.serde.qualified import code_name
@@ -32,7 +34,7 @@ _CODE: Final = "code"
 _CAPTURED: Final = "captured"
 
 
-class StepInput(NamedTuple):
+class StepInput(Struct, frozen=True):
     """What identifies a step beside its place.
 
     `digest` is None when something could not be encoded; `unencodable` then names the variable and
@@ -46,7 +48,7 @@ class StepInput(NamedTuple):
     reason: str = ""
 
 
-class _Plan(NamedTuple):
+class _Plan(Struct, frozen=True):
     """What can be told from the code alone: made once, shared by all closures of one `def`."""
 
     positional: tuple[str, ...]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 
@@ -39,6 +38,7 @@ from perdure_runtime.core.messages import (
 )
 from perdure_runtime.core.payload import Failure
 from perdure_runtime.failpoints import failpoint
+from perdure_runtime.loop import real_monotonic
 from perdure_runtime.serde import Serializers
 
 _LOG = logging.getLogger("perdure.worker")
@@ -257,7 +257,7 @@ class Executor:
 
     def _pump(self) -> None:
         """Work on ready activations for a while, then send."""
-        until_s = time.monotonic() + TURN_S
+        until_s = real_monotonic() + TURN_S
         ready, outbox = self._ready, self._outbox
         while ready:
             activation = ready.popleft()
@@ -273,7 +273,7 @@ class Executor:
                 self._queue(activation)
             elif activation not in self._is_ready:
                 self._settle(activation)
-            if time.monotonic() > until_s:
+            if real_monotonic() > until_s:
                 break
         if ready and not self._pump_due:
             self._pump_due = True
