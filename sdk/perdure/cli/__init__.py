@@ -9,6 +9,10 @@ INSTALL = "pip install 'perdure[server]'"
 
 def main() -> None:
     """Run the command line; the entry point of the distribution."""
+    if sys.argv[1:2] == ["worker"]:
+        from perdure.cli.processes import with_fixed_hash_seed
+
+        with_fixed_hash_seed()  # it starts anew: before what takes long to load
     try:
         from perdure.cli.app import app
     except ModuleNotFoundError as error:

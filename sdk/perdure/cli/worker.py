@@ -10,7 +10,7 @@ from perdure.cli.arguments import Endpoint, Namespace, Token
 from perdure.cli.connecting import DEFAULT_ENDPOINT
 from perdure.cli.failures import failures_shown, tell
 from perdure.cli.loading import load_services
-from perdure.cli.processes import own_command, supervise, with_fixed_hash_seed
+from perdure.cli.processes import own_command, supervise
 
 if TYPE_CHECKING:
     from perdure.service import Service
@@ -50,7 +50,6 @@ def worker(
     tls_key: Key = None,
 ) -> None:
     """Run the services of TARGET until Ctrl-C or SIGTERM."""
-    with_fixed_hash_seed()
     if processes > 1:
         raise SystemExit(supervise([*own_command(), "--processes", "1"], processes))
     with failures_shown("stopped"):
